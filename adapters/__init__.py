@@ -1,0 +1,1 @@
+"""Where the agencies' own systems meet the hub."""
