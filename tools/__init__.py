@@ -1,0 +1,1 @@
+"""Short programs that the Makefile calls; nothing in the product imports them."""
