@@ -20,6 +20,7 @@ from google.protobuf import (
     timestamp_pb2,
     wrappers_pb2,
 )
+from google.rpc import status_pb2
 from protovalidate._gen.buf.validate import validate_pb
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +34,7 @@ FOREIGN = (
     struct_pb2,
     timestamp_pb2,
     wrappers_pb2,
+    status_pb2,
 )
 
 
