@@ -67,8 +67,9 @@ manifests: setup ## render deploy/k8s and validate every object
 docs: setup ## the generated pages are up to date and the links lead somewhere
 	@$(BIN)/python -m tools.docs --check
 
-lock: setup ## pin requirements/*.in anew, with hashes and without an index address
-	@$(BIN)/python -m tools.lock
+lock: setup ## pin requirements/*.in anew, with hashes and without an index address (ARGS=--upgrade)
+	@for set in setup main local dev; do $(BIN)/uv pip compile --quiet --no-header --generate-hashes --universal \
+		--python-version 3.11 --no-emit-index-url $(ARGS) requirements/$$set.in -o requirements/$$set.txt; done
 
 migrate: setup-run ## bring the database at SONGTOR_DATABASE_URL and NATS to this version
 	@$(BIN)/songtor migrate $(ARGS)

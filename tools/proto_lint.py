@@ -40,13 +40,17 @@ def write_image(proto: Path, target: Path) -> None:
 
 def git(*arguments: str) -> bytes:
     """Run git in the project and return what it printed, or nothing if it failed."""
-    command = ["git", "-C", str(ROOT), *arguments]
+    # CI may own the clone with another user than the one who runs this.
+    command = ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), *arguments]
     return subprocess.run(command, check=False, capture_output=True).stdout  # noqa: S603 our own
 
 
 def baseline() -> tuple[str | None, str]:
     """Return the commit to compare with, or None, and the reason in words."""
-    ref = next(r for r in ("main", "origin/main", "HEAD") if git("rev-parse", "-q", "--verify", r))
+    refs = (r for r in ("main", "origin/main", "HEAD") if git("rev-parse", "-q", "--verify", r))
+    ref = next(refs, None)
+    if ref is None:
+        return None, "this is not a git clone with a commit"
     commits = git("log", "-2", "--format=%H", ref, "--", "proto").decode().split()
     if not commits:
         return None, f"no contract is committed on {ref} yet"
