@@ -68,6 +68,17 @@ class ProblemType:
     """Risk items that make a case of this type a crisis at screening."""
     required: tuple[str, ...]
     """Report fields without which a referral of this type cannot leave."""
+    asked: tuple[str, ...]
+    """Fields a form asks for besides; none of them ever holds a case up."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateStep:
+    code: str
+    name: Text
+    owner: str
+    """The role that does it."""
     source: str
 
 
@@ -94,8 +105,6 @@ class Agency:
     short: Text
     ministry: str
     """Whose executives are told about its work, and only theirs."""
-    carried_by: str
-    """The agency whose system carries its referrals: itself, or the one its units work in."""
     source: str
 
 
@@ -206,9 +215,7 @@ class Tier:
     code: str
     name: Text
     scope: str
-    """`all`, `ministry` (the holder's) or `province` (the incident's)."""
-    roles: Mapping[str, str]
-    """The step's role word (`duty`, `head`, `chief`) to the registry's role code."""
+    """`all`, `ministry` (the holder's), `province` (the incident's) or `unit` (the holder)."""
     source: str
 
 
@@ -224,6 +231,7 @@ class Repeat:
 class EscalationStep:
     tiers: tuple[str, ...]
     role: str
+    """`duty` (who answers now) or `head` (the next up the chain of command)."""
     after: timedelta
     """How long after the breach (or, for a signal, after it was raised)."""
     ack_within: timedelta
@@ -310,6 +318,7 @@ class FileVersion:
 @dataclass(frozen=True, slots=True)
 class Policies:
     problem_types: Mapping[str, ProblemType]
+    templates: Mapping[str, tuple[TemplateStep, ...]]
     ess_causes: Mapping[str, EssCause]
     ministries: Mapping[str, Ministry]
     agencies: Mapping[str, Agency]
@@ -322,10 +331,16 @@ class Policies:
     visibility: Visibility
     reasons: Reasons
     versions: Mapping[str, FileVersion]
-    """File stem (`routing`) to the version that was read; a decision stores `stamp()`."""
+    """File stem (`routing`) to the version that was read; a decision stores these."""
+    digest: str
+    """SHA-256 over all files' names and digests, in hex."""
+
+    def version_numbers(self) -> dict[str, int]:
+        """Return file stem to version number, as `DataVersions.policy_versions` carries it."""
+        return {stem: read.version for stem, read in sorted(self.versions.items())}
 
     def stamp(self) -> dict[str, str]:
-        """Return what a decision stores: file to `version:digest prefix`, sorted."""
+        """Return what a decision stores: file stem to `version:digest prefix`, sorted."""
         return {
             stem: f"{read.version}:{read.digest[:12]}"
             for stem, read in sorted(self.versions.items())
