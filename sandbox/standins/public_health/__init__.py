@@ -1,0 +1,1 @@
+"""Stand-in for a hospital's referral system: a FHIR R4B server that closes the loop on Tasks."""
