@@ -1,0 +1,55 @@
+"""The audit log: a leaf for each effect and each read decision, in the effect's own transaction.
+
+A leaf holds ids and codes only. Its digest is that of an RFC 6962 leaf, so that a tree can be built
+over the leaves without reading them again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mesh.database import Transaction
+from mesh.tables import audit_leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One thing that was done or looked at: who, what, to which id, under which versions."""
+
+    actor: str
+    action: str
+    subject_id: str
+    facts: Mapping[str, str | int | bool | None]
+
+
+def digest(leaf: Leaf, at: datetime) -> bytes:
+    """Return SHA-256(0x00 || canonical JSON): keys sorted, no blanks, UTF-8, instants in UTC."""
+    canonical = json.dumps(
+        [at.isoformat(), leaf.actor, leaf.action, leaf.subject_id, dict(leaf.facts)],
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(b"\x00" + canonical.encode()).digest()
+
+
+async def append(tx: Transaction, leaves: Sequence[Leaf], *, now: datetime) -> None:
+    """Write the leaves in the caller's transaction."""
+    await tx.insert(
+        audit_leaf,
+        [
+            {
+                "at": now,
+                "actor": leaf.actor,
+                "action": leaf.action,
+                "subject_id": leaf.subject_id,
+                "facts": json.dumps(dict(leaf.facts), ensure_ascii=False),
+                "digest": digest(leaf, now),
+            }
+            for leaf in leaves
+        ],
+    )

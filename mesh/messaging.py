@@ -1,0 +1,252 @@
+"""NATS: one connection a process, publishing with acknowledgement, pulling without waiting.
+
+A message's headers are CloudEvents attributes and the trace context; subjects and headers carry
+opaque ids only. JetStream may lose, repeat or reorder: the outbox and the inbox make up for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import nats
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from mesh.errors import UnavailableError
+from mesh.identity import Identity
+from mesh.topology import Durable, inbox_prefix
+
+log = structlog.get_logger(__name__)
+
+_HEARTBEAT_NS = 2_000_000_000
+_EXPIRES_NS = 30_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, ready to be told. `event_id` is its identity everywhere."""
+
+    event_id: UUID
+    subject: str
+    payload: bytes
+    priority: int = 5
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it came. `attempt` counts deliveries by the broker, from 1."""
+
+    message_id: UUID
+    subject: str
+    payload: bytes
+    headers: Mapping[str, str]
+    attempt: int
+    raw: Msg
+
+    async def ack(self) -> None:
+        """Say that its effect is committed."""
+        await self.raw.ack()
+
+    async def retry_after(self, seconds: float) -> None:
+        """Ask for it again later."""
+        await self.raw.nak(delay=seconds)
+
+
+class Bus:
+    """The connection to NATS under this process's identity; reconnects for ever."""
+
+    def __init__(self, client: Client, prefix: str) -> None:
+        self.client = client
+        self._prefix = prefix
+        self._tokens = itertools.count()
+        self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._acks: Subscription | None = None
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """The management side; used by migrations and tests."""
+        return self.client.jetstream()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands now."""
+        return bool(self.client.is_connected)
+
+    async def publish(self, events: Sequence[Event], *, timeout: float = 5.0) -> list[int | None]:
+        """Publish all at once and return the stream's sequence number of each.
+
+        None means *unknown*: no acknowledgement came in time, or the stream refused. Publishing the
+        same event again is harmless.
+        """
+        if not self.connected:
+            raise UnavailableError("the broker is away", reason="BROKER_UNAVAILABLE")
+        prefix = f"{self._prefix}.pub"
+        if self._acks is None:
+            self._acks = await self.client.subscribe(f"{prefix}.*", cb=self._on_ack)
+        futures: list[tuple[str, asyncio.Future[bytes]]] = []
+        loop = asyncio.get_running_loop()
+        try:
+            for event in events:
+                token = f"{prefix}.{next(self._tokens)}"
+                future: asyncio.Future[bytes] = loop.create_future()
+                self._waiting[token] = future
+                futures.append((token, future))
+                await self.client.publish(
+                    event.subject,
+                    event.payload,
+                    reply=token,
+                    headers={**event.headers, "Nats-Msg-Id": str(event.event_id)},
+                )
+            await asyncio.wait([future for _, future in futures], timeout=timeout)
+        except (NatsError, OSError) as error:
+            raise UnavailableError("the broker is away", reason="BROKER_UNAVAILABLE") from error
+        finally:
+            for token, _ in futures:
+                self._waiting.pop(token, None)
+        return [_sequence(future) for _, future in futures]
+
+    async def _on_ack(self, message: Msg) -> None:
+        future = self._waiting.get(message.subject)
+        if future is not None and not future.done():
+            future.set_result(message.data)
+
+    async def ask(self, subject: str, payload: bytes, *, timeout: float) -> bytes:
+        """Ask one process over core NATS; used for reconciling, never for a command."""
+        try:
+            reply = await self.client.request(subject, payload, timeout=timeout)
+        except (NatsError, OSError, TimeoutError) as error:
+            raise UnavailableError("nobody answers", reason="NOBODY_ANSWERS") from error
+        return bytes(reply.data)
+
+    async def subscribe(
+        self, subject: str, handle: Callable[[Msg], Awaitable[None]], *, queue: str = ""
+    ) -> None:
+        """Hear core messages; with `queue`, one process of the queue hears each."""
+        await self.client.subscribe(subject, queue=queue, cb=handle)
+
+    async def pull(self, durable: Durable, *, batch: int) -> Puller:
+        """Start pulling from a durable consumer, at most `batch` messages ahead."""
+        puller = Puller(self.client, durable, f"{self._prefix}.pull.{durable.name}", batch)
+        await puller.start()
+        return puller
+
+    async def close(self) -> None:
+        """Leave the broker; what was published and acknowledged stays."""
+        await self.client.close()
+
+
+def _sequence(future: asyncio.Future[bytes]) -> int | None:
+    if not future.done() or future.cancelled():
+        return None
+    answer = json.loads(future.result() or b"{}")
+    if "error" in answer or "seq" not in answer:
+        log.warning("publish_refused", code=answer.get("error", {}).get("err_code"))
+        return None
+    return int(answer["seq"])
+
+
+class Puller:
+    """Keeps a pull request open, so a lone message comes at once and a backlog comes in batches.
+
+    A request lost with a connection or a broker is noticed by the missing heartbeat and renewed.
+    """
+
+    def __init__(self, client: Client, durable: Durable, inbox: str, batch: int) -> None:
+        self._client = client
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{durable.name}"
+        self._inbox = inbox
+        self._batch = batch
+        self._messages: list[Msg] = []
+        self._arrived = asyncio.Event()
+        self._asked = 0
+        self._subscription: Subscription | None = None
+
+    async def start(self) -> None:
+        """Listen for what the pull requests bring."""
+        self._subscription = await self._client.subscribe(self._inbox, cb=self._on_message)
+
+    async def stop(self) -> None:
+        """Stop listening; what was not acknowledged comes again to another worker."""
+        if self._subscription is not None:
+            await self._subscription.unsubscribe()
+
+    async def _on_message(self, message: Msg) -> None:
+        status = (message.headers or {}).get("Status") if not message.reply else None
+        if status is None:
+            self._asked -= 1
+            self._messages.append(message)
+        elif status != "100":
+            # 404, 408, 409: this request is over, whatever was left of it.
+            self._asked = 0
+        self._arrived.set()
+
+    async def next(self) -> list[Msg]:
+        """Wait for messages and return all that are here, at most the batch."""
+        while not self._messages:
+            if self._asked <= 0:
+                await self._ask()
+            self._arrived.clear()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), 3 * _HEARTBEAT_NS / 1e9)
+            except TimeoutError:
+                self._asked = 0
+        taken, self._messages = self._messages[: self._batch], self._messages[self._batch :]
+        if self._asked < self._batch // 2 and len(self._messages) < self._batch:
+            await self._ask()
+        return taken
+
+    async def _ask(self) -> None:
+        request = {
+            "batch": self._batch,
+            "expires": _EXPIRES_NS,
+            "idle_heartbeat": _HEARTBEAT_NS,
+        }
+        try:
+            await self._client.publish(
+                self._subject, json.dumps(request).encode(), reply=self._inbox
+            )
+            self._asked = self._batch
+        except (NatsError, OSError):
+            # Not connected: the heartbeat's absence brings us back here.
+            await asyncio.sleep(0.2)
+
+
+async def connect(url: str, identity: Identity | None) -> Bus:
+    """Connect and stay connected. `identity` is None only where tests run a broker without TLS."""
+    peer = identity.peer() if identity else "spiffe://songtor/tool/test"
+    prefix = inbox_prefix(peer)
+
+    async def on_error(error: Exception) -> None:
+        log.warning("broker_error", kind=type(error).__name__)
+
+    async def on_disconnect() -> None:
+        log.warning("broker_disconnected")
+
+    async def on_reconnect() -> None:
+        log.info("broker_reconnected")
+
+    client = await nats.connect(
+        servers=url.split(","),
+        name=peer,
+        tls=identity.client_context() if identity else None,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.2,
+        connect_timeout=5,
+        ping_interval=5,
+        max_outstanding_pings=2,
+        inbox_prefix=prefix,
+        error_cb=on_error,
+        disconnected_cb=on_disconnect,
+        reconnected_cb=on_reconnect,
+    )
+    return Bus(client, prefix)

@@ -1,0 +1,178 @@
+"""Logs, traces and metrics, and our names for them.
+
+Log lines are a constant event and fields with ids and codes. An exception is logged as its type and
+the places it passed, never with its text: a driver's message may quote what a person told us.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from opentelemetry import metrics, propagate, trace
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+
+from mesh.config import ProcessSettings
+
+RPC_CALLS = "songtor.rpc.calls"
+RPC_SECONDS = "songtor.rpc.seconds"
+OUTBOX_PUBLISHED = "songtor.outbox.published"
+MESSAGES_CONSUMED = "songtor.messages.consumed"
+MESSAGES_PARKED = "songtor.messages.parked"
+DELIVERIES = "songtor.deliveries"
+NOTIFICATIONS = "songtor.notifications"
+DEADLINE_LATENESS = "songtor.deadline.lateness_seconds"
+
+# A field of one of these names would be a person's: the line is written without it, and says so.
+_PERSONAL = frozenset(
+    (
+        "address",
+        "alleged",
+        "body",
+        "email",
+        "follow_up_code",
+        "id_number",
+        "name",
+        "narrative",
+        "payload",
+        "people",
+        "phone",
+        "place_text",
+        "reporter",
+    )
+)
+
+_tracer = trace.get_tracer("songtor")
+_meter = metrics.get_meter("songtor")
+_counters: dict[str, metrics.Counter] = {}
+_histograms: dict[str, metrics.Histogram] = {}
+
+
+def configure(service: str, settings: ProcessSettings) -> None:
+    """Set up logging, tracing and metrics of this process. Call before any channel is opened."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _add_trace_id,
+            _drop_personal,
+            _places_only,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    resource = Resource.create({"service.name": f"songtor-{service}"})
+    provider = TracerProvider(
+        resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio))
+    )
+    if settings.otlp_endpoint:
+        # Imported where it is used: the exporter alone costs a third of a process's start.
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (  # noqa: PLC0415
+            OTLPSpanExporter,
+        )
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+        provider.add_span_processor(
+            BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.otlp_endpoint))
+        )
+    trace.set_tracer_provider(provider)
+    metrics.set_meter_provider(
+        MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()])
+    )
+
+
+def _add_trace_id(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = f"{context.trace_id:032x}"
+    return event
+
+
+def _drop_personal(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key in _PERSONAL.intersection(event):
+        event[key] = "(withheld)"
+    return event
+
+
+def _places_only(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    raised = event.pop("exc_info", None)
+    if not raised:
+        return event
+    error = raised if isinstance(raised, BaseException) else sys.exc_info()[1]
+    if error is not None:
+        event["error"] = type(error).__name__
+        event["places"] = [
+            f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)[-12:]
+        ]
+    return event
+
+
+def count(name: str, by: int = 1, **labels: str) -> None:
+    """Add to a counter. Labels take few values each: codes, never ids."""
+    counter = _counters.get(name)
+    if counter is None:
+        counter = _counters[name] = _meter.create_counter(name)
+    counter.add(by, labels)
+
+
+def observe(name: str, value: float, **labels: str) -> None:
+    """Record a value in a histogram. Labels as in `count`."""
+    histogram = _histograms.get(name)
+    if histogram is None:
+        histogram = _histograms[name] = _meter.create_histogram(name)
+    histogram.record(value, labels)
+
+
+def trace_headers() -> dict[str, str]:
+    """Return the W3C trace context of now, for a message's headers."""
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return carrier
+
+
+def trace_id() -> str:
+    """Return the id by which support finds this request, or an empty string outside any trace."""
+    context = trace.get_current_span().get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else ""
+
+
+@contextmanager
+def span(name: str, **attributes: str | int) -> Iterator[None]:
+    """Time a piece of work as a span. Attributes are ids and codes."""
+    with _tracer.start_as_current_span(name, attributes=attributes):
+        yield
+
+
+@contextmanager
+def continued(name: str, carrier: Mapping[str, str], *, server: bool = False) -> Iterator[None]:
+    """Go on, under a span of this name, with the trace that `carrier`'s `traceparent` began."""
+    kind = trace.SpanKind.SERVER if server else trace.SpanKind.CONSUMER
+    with _tracer.start_as_current_span(name, context=propagate.extract(carrier), kind=kind):
+        yield
+
+
+@contextmanager
+def consuming(consumer: str, headers: Mapping[str, str], messages: int) -> Iterator[None]:
+    """Span of one batch; it goes on with the trace of the batch's first message."""
+    with _tracer.start_as_current_span(
+        f"consume {consumer}",
+        context=propagate.extract(headers),
+        kind=trace.SpanKind.CONSUMER,
+        attributes={"messaging.system": "nats", "messaging.batch.message_count": messages},
+    ):
+        yield
