@@ -1,13 +1,15 @@
 """Render deploy/k8s as kustomize does, and judge every object: `python -m tools.manifests`.
 
-Three judges: Kubernetes' own schemas, oldest and newest version we promise; for the operators' kinds
-that those do not know, a schema of ours that knows the fields we use; and our rules for workloads.
+Four judges: Kubernetes' own schemas, oldest and newest version we promise; for the operators' kinds
+that those do not know, a schema of ours that knows the fields we use; our rules for workloads; and
+nats-server itself for its configuration.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
+from mesh.identity import DevelopmentAuthority
 from tools.wire import ROOT
 
 K8S = ROOT / "deploy" / "k8s"
@@ -112,16 +115,15 @@ def loose_ends(items: Iterable[Object]) -> Iterator[str]:
     items = list(items)
     have = {(item["kind"], item["metadata"]["name"]) for item in items}
     # The operators make these from our Certificates and our Cluster.
-    made = {("Secret", item["spec"]["secretName"]) for item in items if item["kind"] == "Certificate"}
-    made |= {
-        ("Secret", f"{item['metadata']['name']}-{suffix}")
-        for item in items
-        if item["kind"] == "Cluster"
-        for suffix in ("app", "superuser", "ca")
-    }
+    for item in items:
+        if item["kind"] == "Certificate":
+            have.add(("Secret", item["spec"]["secretName"]))
+        if item["kind"] == "Cluster":
+            made = (f"{item['metadata']['name']}-{suffix}" for suffix in ("app", "ca"))
+            have |= {("Secret", name) for name in made}
     for item in items:
         for kind, name in sorted(set(references(pod_of(item) or {}))):
-            if (kind, name) not in have | made:
+            if (kind, name) not in have:
                 yield f"{name_of(item)}: there is no {kind}/{name}"
 
 
@@ -158,9 +160,30 @@ def judge(items: list[Object]) -> list[str]:
     return found + list(loose_ends(items))
 
 
+def broker_refuses(folder: Path) -> list[str]:
+    """Return what nats-server says against its configuration in `folder`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        identity = DevelopmentAuthority(Path(scratch)).issue("service", "nats")
+        for file in folder.iterdir():
+            text = file.read_text(encoding="utf-8")
+            text = text.replace("/etc/nats/identity", str(identity.folder))
+            Path(scratch, file.name).write_text(text, encoding="utf-8")
+        program = Path(sys.executable).with_name("nats-server")
+        done = subprocess.run(  # noqa: S603 our own
+            [str(program), "-t", "-c", f"{scratch}/nats.conf"],
+            env={"POD_NAME": "nats-0"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return [f"nats.conf: {done.stderr.strip()}"] if done.returncode else []
+
+
 def main() -> int:
     """Render and judge every overlay; an overlay holds every base."""
-    failed = False
+    broker = broker_refuses(K8S / "components" / "nats")
+    print(f"manifests: nats-server {'refuses' if broker else 'accepts'} its configuration", *broker)
+    failed = bool(broker)
     for overlay in sorted((K8S / "overlays").iterdir()):
         items = render(overlay)
         complaints = judge(items)
