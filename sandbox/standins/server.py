@@ -31,7 +31,8 @@ class Parts:
     clock: Clock
 
 
-Build = Callable[[Parts], tuple[Agency, Sequence[Background]]]
+Made = tuple[Agency, Sequence[Background]]
+Build = Callable[[Parts], Made]
 
 
 def run(settings: StandinSettings, name: str, schema: str, build: Build) -> None:
