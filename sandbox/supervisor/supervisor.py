@@ -1,0 +1,173 @@
+"""Brings a plan up, keeps its processes alive, and takes them down in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sandbox.process import Child, ProcessError
+from sandbox.supervisor.plan import GRACE, Member, Plan, Step, StopRank, check
+from sandbox.supervisor.state import ProcessState, StateFolder, born
+
+HEALTHY_AFTER = 5.0
+LONGEST_PAUSE = 0.9
+FIRST_TRIES = 5
+
+
+class Happening(StrEnum):
+    """What can be told about a part of the plan."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DIED = "died"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened to part `name`, `seconds` after it began."""
+
+    name: str
+    what: Happening
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class _Running:
+    member: Member
+    child: Child
+    status: Happening = Happening.STARTING
+    restarts: int = 0
+
+
+class Supervisor:
+    """Runs one plan. `tell` hears every event and must not block."""
+
+    def __init__(self, plan: Plan, *, folder: StateFolder, tell: Callable[[Event], None]) -> None:
+        check(plan)
+        self._plan = plan
+        self._folder = folder
+        self._tell = tell
+        self._done = {part.name: asyncio.Event() for part in plan}
+        self._running: dict[str, _Running] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Bring everything up, at once where nothing is waited for; raise ProcessError if not.
+
+        What runs by then is left running: the caller stops it.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in self._plan:
+                    group.create_task(self._bring_up(part))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def stop(self) -> None:
+        """Stop everything, rank after rank; a rank that dawdles is killed."""
+        self._stopping = True
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for rank in StopRank:
+            members = [it for it in self._running.values() if it.member.rank is rank]
+            await asyncio.gather(*(self._take_down(it) for it in members))
+        self._publish()
+
+    def kill(self) -> None:
+        """Kill everything now: the second Ctrl-C."""
+        self._stopping = True
+        for running in self._running.values():
+            running.child.signal(signal.SIGKILL)
+
+    def states(self) -> Sequence[ProcessState]:
+        """Return what runs, in the order of the plan."""
+        running = (self._running.get(part.name) for part in self._plan)
+        return [
+            ProcessState(
+                name=it.member.name,
+                rank=it.member.rank.name.lower(),
+                pid=it.child.pid,
+                born=born(it.child.pid),
+                status=it.status.value,
+                restarts=it.restarts,
+                log=str(it.child.spec.log),
+            )
+            for it in running
+            if it is not None
+        ]
+
+    async def _bring_up(self, part: Member | Step) -> None:
+        for need in part.needs:
+            await self._done[need].wait()
+        began = time.monotonic()
+        if isinstance(part, Step):
+            await part.run()
+            self._tell(Event(part.name, Happening.READY, time.monotonic() - began))
+        else:
+            running = _Running(part, await Child.spawn(part.make()))
+            self._running[part.name] = running
+            await self._first_start(running, began)
+            self._keepers.append(asyncio.create_task(self._keep(running)))
+        self._done[part.name].set()
+
+    async def _first_start(self, running: _Running, began: float) -> None:
+        """Wait until it is ready; one that ends early gets a few more tries before we give up."""
+        for tries_left in reversed(range(FIRST_TRIES)):
+            self._publish()
+            try:
+                await running.child.wait_ready(running.member.ready_within)
+            except ProcessError as error:
+                if tries_left == 0 or running.child.exit_code is None:
+                    raise
+                self._set(running, Happening.DIED, detail=str(error))
+                await asyncio.sleep(LONGEST_PAUSE / FIRST_TRIES)
+                await self._start_again(running)
+            else:
+                self._set(running, Happening.READY, seconds=time.monotonic() - began)
+                return
+
+    async def _keep(self, running: _Running) -> None:
+        """Start it again whenever it ends: at once, or a little later if that happens often."""
+        quick_ends = 0
+        while True:
+            code = await running.child.wait()
+            lived = time.monotonic() - running.child.started_at
+            self._set(running, Happening.DIED, seconds=lived, detail=f"exit code {code}")
+            quick_ends = 0 if lived > HEALTHY_AFTER else quick_ends + 1
+            await asyncio.sleep(min(0.1 * quick_ends, LONGEST_PAUSE))
+            await self._start_again(running)
+            try:
+                await running.child.wait_ready(running.member.ready_within)
+            except ProcessError:
+                await running.child.stop(GRACE[running.member.rank])
+            else:
+                took = time.monotonic() - running.child.started_at
+                self._set(running, Happening.READY, seconds=took)
+
+    async def _start_again(self, running: _Running) -> None:
+        running.child = await Child.spawn(running.member.make())
+        running.restarts += 1
+        self._set(running, Happening.STARTING)
+
+    async def _take_down(self, running: _Running) -> None:
+        began = time.monotonic()
+        await running.child.stop(GRACE[running.member.rank])
+        self._set(running, Happening.STOPPED, seconds=time.monotonic() - began)
+
+    def _set(
+        self, running: _Running, what: Happening, *, seconds: float = 0, detail: str = ""
+    ) -> None:
+        running.status = what
+        self._publish()
+        self._tell(Event(running.member.name, what, seconds, detail))
+
+    def _publish(self) -> None:
+        self._folder.write_processes(self.states())
