@@ -1,0 +1,145 @@
+"""Write the pages that are made from the code and check the others: `python -m tools.docs`.
+
+With `--check` nothing is written, and a page out of date is a complaint. docs/configuration.md is
+made, from every Settings; in all pages links must lead to a file and a heading that are there, and
+every `make …` must name a task of the Makefile.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from mesh.config import ProcessSettings
+from tools.wire import ROOT
+
+CONFIGURATION = Path("docs/configuration.md")
+HEAD = """\
+# Configuration
+
+Made from the code by `make docs`; change a setting's docstring, not this page.
+
+A process is told everything by its environment when it starts, and by nothing else. Names that it
+does not know are ignored, so that an old program starts under new configuration.
+"""
+
+
+def rooms(kind: str) -> list[str]:
+    """Return the processes of a kind, `services` or `adapters`, that declare settings."""
+    return sorted(path.parent.name for path in (ROOT / kind).glob("*/config.py"))
+
+
+def settings_of(kind: str, room: str) -> type[BaseSettings]:
+    """Return the one Settings of a process."""
+    found: type[BaseSettings] = importlib.import_module(f"{kind}.{room}.config").Settings
+    return found
+
+
+def row(settings: type[BaseSettings], name: str, field: FieldInfo) -> str:
+    """Return a setting as a row of a table."""
+    variable = f"{settings.model_config.get('env_prefix', '')}{name}".upper()
+    if field.is_required():
+        default = "**required**"
+    else:
+        value = field.get_default(call_default_factory=True, validated_data={})
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        default = "unset" if plain in (None, "", (), []) else f"`{plain}`"
+    meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+    return f"| `{variable}` | {default} | {meaning} |"
+
+
+def table(settings: type[BaseSettings], without: type[BaseSettings] | None = None) -> str:
+    """Return the settings of a class, less those that it shares with `without`."""
+    shared = without.model_fields if without else {}
+    rows = [
+        row(settings, name, field)
+        for name, field in settings.model_fields.items()
+        if name not in shared or repr(field) != repr(shared[name])
+    ]
+    if not rows:
+        return "Nothing of its own.\n"
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def configuration() -> str:
+    """Return the page of all settings."""
+    parts = [HEAD, "## Every process\n", table(ProcessSettings)]
+    for kind in ("services", "adapters"):
+        for room in rooms(kind):
+            parts += [f"## {kind}.{room}\n", table(settings_of(kind, room), ProcessSettings)]
+    return "\n".join(parts)
+
+
+def undocumented() -> Iterator[str]:
+    """Yield settings that nobody explains."""
+    for kind in ("services", "adapters"):
+        for room in rooms(kind):
+            for name, field in settings_of(kind, room).model_fields.items():
+                if not field.description:
+                    yield f"{kind}/{room}/config.py: {name} has no docstring"
+
+
+def pages() -> list[Path]:
+    """Return every page a person reads."""
+    own = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+    return [*own, *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("deploy/**/*.md"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+def broken_links(page: Path) -> Iterator[str]:
+    """Yield links to files or headings that are not there. Other sites are not asked."""
+    prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        goal = (page.parent / path).resolve() if path else page
+        if not goal.exists():
+            yield f"{page.relative_to(ROOT)}: {target} leads nowhere"
+        elif anchor and anchor not in anchors(goal):
+            yield f"{page.relative_to(ROOT)}: {target} names a heading that is not there"
+
+
+def tasks() -> set[str]:
+    """Return the Makefile's tasks that are described."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z0-9-]+):.*## ", text, re.MULTILINE))
+
+
+def unknown_tasks(page: Path) -> Iterator[str]:
+    """Yield mentions of tasks that the Makefile does not have."""
+    for name in re.findall(
+        r"(?:^|`)make ([a-z][a-z0-9-]*)", page.read_text(encoding="utf-8"), re.M
+    ):
+        if name not in tasks():
+            yield f"{page.relative_to(ROOT)}: there is no `make {name}`"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the made pages, or with `--check` compare them, and check all others."""
+    complaints = list(undocumented())
+    text = configuration()
+    if "--check" not in arguments:
+        (ROOT / CONFIGURATION).write_text(text, encoding="utf-8")
+    elif not (ROOT / CONFIGURATION).exists() or (ROOT / CONFIGURATION).read_text() != text:
+        complaints.append(f"{CONFIGURATION} is out of date: run `make docs`")
+    for page in pages():
+        complaints += [*broken_links(page), *unknown_tasks(page)]
+    print("\n".join(complaints) or f"docs: {len(pages())} pages, every link and task is there")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
