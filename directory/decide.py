@@ -1,0 +1,109 @@
+"""From a case's facts to units: policy names the chain, the snapshot fills it. Pure.
+
+Both the registry (`ResolveUnits`) and routing decide by this one function, so a question asked of
+either gets the same answer from the same versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache, partial
+
+from directory.model import Place, Snapshot
+from directory.resolve import Query, Resolution, resolve
+from policies.calendar import open_hours
+from policies.model import Policies
+from policies.rules import Facts, Route, route
+
+OFFICE_HOURS = "th-gov"
+"""The calendar that "in hours" means in a routing rule."""
+NORMAL = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who should take this case? No personal data."""
+
+    place: Place
+    problem_type: str
+    urgency: str
+    at: datetime
+    ess_cause: str | None = None
+    channel: str = ""
+    excluded: frozenset[str] = frozenset()
+    """Unit ids and `agency:<code>` that must not learn of the case."""
+    declined: frozenset[str] = frozenset()
+    """Unit ids and `agency:<code>` that said no."""
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who leads, who supports, and the rule that said so."""
+
+    rule: str | None
+    """None when no rule matched: the case goes to people at the centre."""
+    reason: str
+    lead: Resolution
+    supporting: tuple[Resolution, ...]
+    """Only chains that found a unit of their own."""
+
+
+class Decider:
+    """One version of the policies made ready to decide: calendars laid out, routes remembered."""
+
+    def __init__(self, policies: Policies) -> None:
+        self.policies = policies
+        self._calendars = open_hours(policies)
+        # Few facts differ between cases, and matching every rule costs more than the search.
+        self._route = lru_cache(maxsize=4096)(partial(route, policies))
+
+    def decide(self, snapshot: Snapshot, question: Question) -> Decision:
+        """Return who should take the case, judged at `question.at`.
+
+        Raises `ValueError` for an instant outside the years that the calendars know.
+        """
+        open_now = frozenset(
+            code for code, hours in self._calendars.items() if hours.is_open(question.at)
+        )
+        chains = self._route(
+            Facts(
+                problem_type=question.problem_type,
+                urgency=question.urgency,
+                channel=question.channel,
+                province=question.place.province or None,
+                in_hours=OFFICE_HOURS in open_now,
+                ess_cause=question.ess_cause,
+            )
+        )
+        query = Query(
+            place=question.place,
+            problem_type=question.problem_type,
+            open_calendars=open_now,
+            may_wait=question.urgency == NORMAL and question.ess_cause is None,
+            excluded=question.excluded,
+            declined=question.declined,
+            languages=question.languages,
+        )
+        lead = resolve(snapshot, query, chains.targets, chains.fallback)
+        return Decision(
+            chains.rule, chains.reason, lead, _supporting(snapshot, query, chains, lead)
+        )
+
+
+def _supporting(
+    snapshot: Snapshot, query: Query, chains: Route, lead: Resolution
+) -> tuple[Resolution, ...]:
+    """Resolve each supporting chain: who is on duty, else who opens next; never the lead again."""
+    taken = {lead.chosen.unit_id} if lead.chosen else set()
+    found = []
+    for chain in chains.supporting:
+        for may_wait in (query.may_wait, True):
+            apart = replace(query, may_wait=may_wait, taking_part=frozenset(taken))
+            answer = resolve(snapshot, apart, chain)
+            if answer.chosen:
+                taken.add(answer.chosen.unit_id)
+                found.append(answer)
+                break
+    return tuple(found)
