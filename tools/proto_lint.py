@@ -38,27 +38,31 @@ def write_image(proto: Path, target: Path) -> None:
     target.write_bytes(image)
 
 
-def git(*arguments: str) -> bytes:
-    """Run git in the project and return what it printed, or nothing if it failed."""
+def git(root: Path, *arguments: str) -> bytes:
+    """Run git in the clone at `root` and return what it printed, or nothing if it failed."""
     # CI may own the clone with another user than the one who runs this.
-    command = ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), *arguments]
+    command = ["git", "-c", f"safe.directory={root}", "-C", str(root), *arguments]
     return subprocess.run(command, check=False, capture_output=True).stdout  # noqa: S603 our own
 
 
-def baseline() -> tuple[str | None, str]:
+def baseline(root: Path) -> tuple[str | None, str]:
     """Return the commit to compare with, or None, and the reason in words."""
-    refs = (r for r in ("main", "origin/main", "HEAD") if git("rev-parse", "-q", "--verify", r))
+    refs = (
+        r for r in ("main", "origin/main", "HEAD") if git(root, "rev-parse", "-q", "--verify", r)
+    )
     ref = next(refs, None)
     if ref is None:
         return None, "this is not a git clone with a commit"
-    commits = git("log", "-2", "--format=%H", ref, "--", "proto").decode().split()
+    commits = git(root, "log", "-2", "--format=%H", ref, "--", "proto").decode().split()
     if not commits:
         return None, f"no contract is committed on {ref} yet"
     newest = commits[0]
-    untracked = git("ls-files", "--others", "--exclude-standard", "--", "proto")
-    if untracked or git("diff", "--name-only", newest, "--", "proto"):
+    untracked = git(root, "ls-files", "--others", "--exclude-standard", "--", "proto")
+    if untracked or git(root, "diff", "--name-only", newest, "--", "proto"):
         return newest, f"the newest contracts on {ref}"
-    reason = git("log", "-1", "--format=%(trailers:key=Breaks-Wire,valueonly,separator=; )", newest)
+    reason = git(
+        root, "log", "-1", "--format=%(trailers:key=Breaks-Wire,valueonly,separator=; )", newest
+    )
     if reason.strip():
         return None, f"{newest[:9]} breaks the wire on purpose: {reason.decode().strip()}"
     if len(commits) == 1:
@@ -68,7 +72,7 @@ def baseline() -> tuple[str | None, str]:
 
 def extract(commit: str, folder: Path) -> Path:
     """Write proto/ as it was in `commit` below `folder`."""
-    with tarfile.open(fileobj=io.BytesIO(git("archive", commit, "proto"))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(git(ROOT, "archive", commit, "proto"))) as archive:
         archive.extractall(folder, filter="data")
     return folder / "proto"
 
@@ -87,7 +91,7 @@ def main() -> int:
         image, older = Path(scratch, "now.binpb"), Path(scratch, "before.binpb")
         write_image(ROOT / "proto", image)
         failed = buf("lint", str(image))
-        commit, why = baseline()
+        commit, why = baseline(ROOT)
         if commit is None:
             print(f"buf lint: {'failed' if failed else 'clean'}; buf breaking: skipped, {why}")
             return failed
