@@ -35,6 +35,8 @@ class Question:
     """Unit ids and `agency:<code>` that must not learn of the case."""
     declined: frozenset[str] = frozenset()
     """Unit ids and `agency:<code>` that said no."""
+    taking_part: frozenset[str] = frozenset()
+    """Unit ids that have another part in the case already."""
     languages: tuple[str, ...] = ()
 
 
@@ -48,6 +50,8 @@ class Decision:
     lead: Resolution
     supporting: tuple[Resolution, ...]
     """Only chains that found a unit of their own."""
+    chains: tuple[int, ...] = ()
+    """Which of the rule's supporting chains each of them answers, counted from 1."""
 
 
 class Decider:
@@ -64,6 +68,29 @@ class Decider:
 
         Raises `ValueError` for an instant outside the years that the calendars know.
         """
+        chains, query = self._prepare(question)
+        lead = resolve(snapshot, query, chains.targets, chains.fallback)
+        found = _supporting(snapshot, query, chains, lead)
+        return Decision(
+            chains.rule, chains.reason, lead, tuple(found.values()), chains=tuple(found)
+        )
+
+    def decide_again(self, snapshot: Snapshot, question: Question, chain: int) -> Decision:
+        """Return who takes over one part of a case: the lead's is 0, supporting ones count from 1.
+
+        A supporting part that nobody of its chain can take goes to the fallback's desks: it was
+        promised, so a person has to see that nobody keeps it.
+        """
+        chains, query = self._prepare(question)
+        if chain == 0:
+            targets = chains.targets
+        else:
+            # Hours or policies may have changed since: then another rule, with other chains, holds.
+            targets = chains.supporting[chain - 1] if chain <= len(chains.supporting) else ()
+        answer = resolve(snapshot, query, targets, chains.fallback)
+        return Decision(chains.rule, chains.reason, answer, ())
+
+    def _prepare(self, question: Question) -> tuple[Route, Query]:
         open_now = frozenset(
             code for code, hours in self._calendars.items() if hours.is_open(question.at)
         )
@@ -77,33 +104,30 @@ class Decider:
                 ess_cause=question.ess_cause,
             )
         )
-        query = Query(
+        return chains, Query(
             place=question.place,
             problem_type=question.problem_type,
             open_calendars=open_now,
             may_wait=question.urgency == NORMAL and question.ess_cause is None,
             excluded=question.excluded,
             declined=question.declined,
+            taking_part=question.taking_part,
             languages=question.languages,
-        )
-        lead = resolve(snapshot, query, chains.targets, chains.fallback)
-        return Decision(
-            chains.rule, chains.reason, lead, _supporting(snapshot, query, chains, lead)
         )
 
 
 def _supporting(
     snapshot: Snapshot, query: Query, chains: Route, lead: Resolution
-) -> tuple[Resolution, ...]:
+) -> dict[int, Resolution]:
     """Resolve each supporting chain: who is on duty, else who opens next; never the lead again."""
-    taken = {lead.chosen.unit_id} if lead.chosen else set()
-    found = []
-    for chain in chains.supporting:
+    taken = set(query.taking_part) | ({lead.chosen.unit_id} if lead.chosen else set())
+    found: dict[int, Resolution] = {}
+    for number, chain in enumerate(chains.supporting, start=1):
         for may_wait in (query.may_wait, True):
             apart = replace(query, may_wait=may_wait, taking_part=frozenset(taken))
             answer = resolve(snapshot, apart, chain)
             if answer.chosen:
                 taken.add(answer.chosen.unit_id)
-                found.append(answer)
+                found[number] = answer
                 break
-    return tuple(found)
+    return found
