@@ -1,7 +1,7 @@
 """Write the pages that are made from the code and check the others: `python -m tools.docs`.
 
-With `--check` nothing is written, and a page out of date is a complaint. docs/configuration.md is
-made, from every Settings; in all pages links must lead to a file and a heading that are there, and
+With `--check` nothing is written, and a page out of date is a complaint. Made are the settings' page,
+from every Settings, and the broker's users on Kubernetes, from every room's grant; in all pages links must lead to a file and a heading that are there, and
 every `make …` must name a task of the Makefile.
 """
 
@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from mesh.config import ProcessSettings
+from tools import broker_users
 from tools.wire import ROOT
 
 CONFIGURATION = Path("docs/configuration.md")
@@ -77,6 +78,14 @@ def configuration() -> str:
     return "\n".join(parts)
 
 
+def made() -> dict[Path, str]:
+    """Return what each made file has to hold."""
+    return {
+        CONFIGURATION: configuration(),
+        broker_users.USERS: broker_users.users(broker_users.grants()),
+    }
+
+
 def undocumented() -> Iterator[str]:
     """Yield settings that nobody explains."""
     for kind in ("services", "adapters"):
@@ -130,11 +139,12 @@ def unknown_tasks(page: Path) -> Iterator[str]:
 def main(arguments: list[str]) -> int:
     """Write the made pages, or with `--check` compare them, and check all others."""
     complaints = list(undocumented())
-    text = configuration()
-    if "--check" not in arguments:
-        (ROOT / CONFIGURATION).write_text(text, encoding="utf-8")
-    elif not (ROOT / CONFIGURATION).exists() or (ROOT / CONFIGURATION).read_text() != text:
-        complaints.append(f"{CONFIGURATION} is out of date: run `make docs`")
+    for name, text in made().items():
+        page = ROOT / name
+        if "--check" not in arguments:
+            page.write_text(text, encoding="utf-8")
+        elif not page.exists() or page.read_text(encoding="utf-8") != text:
+            complaints.append(f"{name} is out of date: run `make docs`")
     for page in pages():
         complaints += [*broken_links(page), *unknown_tasks(page)]
     print("\n".join(complaints) or f"docs: {len(pages())} pages, every link and task is there")

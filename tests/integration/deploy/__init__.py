@@ -1,0 +1,1 @@
+"""What deploy/ says, tried on real servers."""
