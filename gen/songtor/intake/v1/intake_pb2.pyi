@@ -519,7 +519,7 @@ class OpenIdentityRequest(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     OFFICER_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
-    """The case."""
+    """The case, where the asker knows it; the assignment names it by itself."""
     agency: _builtins.str
     """The agency that asks, from its certificate or key, never from its body."""
     assignment_id: _builtins.str
