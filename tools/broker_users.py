@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mesh.identity import spiffe_id
 from mesh.topology import Grant, inbox_prefix
+from sandbox.servers.nats import user_entry
 from tools.wire import ROOT
 
 USERS = Path("deploy/k8s/components/nats/users.json")
@@ -31,17 +32,5 @@ def grants() -> list[Grant]:
 
 def users(given: Iterable[Grant]) -> str:
     """Return the users as a file that the broker's configuration includes."""
-    entries = [
-        {
-            "user": grant.identity,
-            "permissions": {
-                # An empty list would allow everything.
-                "publish": {"allow": list(grant.publish)} if grant.publish else {"deny": [">"]},
-                "subscribe": {"allow": list(grant.subscribe)}
-                if grant.subscribe
-                else {"deny": [">"]},
-            },
-        }
-        for grant in given
-    ]
+    entries = [user_entry(grant) for grant in given]
     return json.dumps({"authorization": {"users": entries}}, indent=1) + "\n"

@@ -1,8 +1,9 @@
 """Write the pages that are made from the code and check the others: `python -m tools.docs`.
 
-With `--check` nothing is written, and a page out of date is a complaint. Made are the settings' page,
-from every Settings, and the broker's users on Kubernetes, from every room's grant; in all pages links must lead to a file and a heading that are there, and
-every `make …` must name a task of the Makefile.
+With `--check` nothing is written, and a page out of date is a complaint. Made are the settings'
+page, from every Settings, and the broker's users on Kubernetes, from every room's grant. In all
+pages links must lead to a file and a heading that are there, and every `make …` must name a task
+of the Makefile.
 """
 
 from __future__ import annotations

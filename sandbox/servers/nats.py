@@ -82,16 +82,18 @@ def configuration(
             "verify_and_map": True,  # the certificate's URI is the user's name
             "timeout": 5,
         }
-        settings["authorization"] = {"users": [_user(grant) for grant in access.grants]}
+        settings["authorization"] = {"users": [user_entry(grant) for grant in access.grants]}
     return settings
 
 
-def _user(grant: Grant) -> dict[str, Any]:
+def user_entry(grant: Grant) -> dict[str, Any]:
     """Return one user's entry. An empty list would mean "everything": say "nothing" instead."""
     return {
         "user": grant.identity,
         "permissions": {
             "publish": {"allow": list(grant.publish)} if grant.publish else {"deny": [">"]},
+            # Whoever is asked may answer, once: reconciling replies into the asker's own inbox.
+            "allow_responses": True,
             "subscribe": {"allow": list(grant.subscribe)} if grant.subscribe else {"deny": [">"]},
         },
     }

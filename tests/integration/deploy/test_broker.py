@@ -12,11 +12,12 @@ from uuid import uuid4
 import nats
 import pytest
 import pytest_asyncio
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from mesh.identity import DevelopmentAuthority, Identity
 from mesh.messaging import Bus, Event, connect
-from mesh.topology import Stream, apply, grant
+from mesh.topology import Durable, Stream, apply, grant, reconcile_subject
 from sandbox.ports import LOCALHOST, free_ports
 from sandbox.probes import http_ok
 from sandbox.process import Child, ProcessSpec
@@ -26,7 +27,9 @@ from tools.broker_users import migrations, users
 CONFIGURATION = Path(__file__).parents[3] / "deploy/k8s/components/nats/nats.conf"
 SERVERS = 3
 NEWS = Stream("NEWS", ("news.v1.>",), max_bytes=1 << 20)
+READING = Durable("reader-news", "NEWS", ("news.v1.>",))
 WRITER = "spiffe://songtor/service/writer"
+READER = "spiffe://songtor/service/reader"
 
 
 class Cluster:
@@ -72,7 +75,14 @@ class Cluster:
             text = text.replace(theirs, mine)
         (folder / "nats.conf").write_text(text, encoding="utf-8")
         (folder / "users.json").write_text(
-            users([migrations(), grant(WRITER, streams=[NEWS])]), encoding="utf-8"
+            users(
+                [
+                    migrations(),
+                    grant(WRITER, streams=[NEWS]),
+                    grant(READER, durables=[READING]),
+                ]
+            ),
+            encoding="utf-8",
         )
         monitor = self._monitors[number]
         return ProcessSpec(
@@ -100,7 +110,7 @@ async def writer(cluster: Cluster) -> AsyncIterator[Bus]:
     while True:
         try:
             # The first seconds of a cluster have no leader.
-            await apply(tool.jetstream, [NEWS], [], replicas=SERVERS)
+            await apply(tool.jetstream, [NEWS], [READING], replicas=SERVERS)
             break
         except (NatsError, TimeoutError):
             assert time.monotonic() < deadline
@@ -124,6 +134,31 @@ async def test_three_servers_acknowledge_what_its_owner_says(writer: Bus) -> Non
 
 async def test_nobody_speaks_on_a_subject_of_others(writer: Bus) -> None:
     assert await writer.publish([event("secrets.v1.one")], timeout=0.5) == [None]
+
+
+async def test_a_reader_hears_its_stream_and_answers_what_it_never_saw(
+    cluster: Cluster, writer: Bus
+) -> None:
+    reader = await connect(cluster.url(1), cluster.authority.issue("service", "reader"))
+    told = event("news.v1.three")
+    await writer.publish([told])
+
+    async def answer(request: Msg) -> None:
+        await request.respond(request.data)
+
+    puller = await reader.pull(READING, batch=10)
+    async with asyncio.timeout(10):
+        heard = await puller.next()
+        while (heard[-1].headers or {}).get("Nats-Msg-Id") != str(told.event_id):
+            heard += await puller.next()
+    for message in heard:
+        await message.ack()
+    await reader.subscribe(reconcile_subject(READING.name), answer)
+    await reader.client.flush()
+    asked = told.event_id.bytes
+    assert await writer.ask(reconcile_subject(READING.name), asked, timeout=3) == asked
+    await puller.stop()
+    await reader.close()
 
 
 async def test_a_certificate_without_a_grant_is_turned_away(cluster: Cluster) -> None:
