@@ -162,11 +162,13 @@ def _judge(
     centre = snapshot.centre_of(query.place)
     room = query.limit - len(ranked)
     unnamed = EXPLAINED
+    seen = set(ranked)
     for circle, outside in _circles(snapshot, query, target, centre):
         fit: list[tuple[Rank, Unit, str]] = []
         unfit: list[tuple[Rank, Unit, str]] = []
         for rank, unit in circle:
-            if unit.id not in ranked:
+            if unit.id not in seen:
+                seen.add(unit.id)
                 reason = NO_COVERAGE if outside else why_not(unit, target.role, query)
                 (unfit if reason else fit).append((rank, unit, reason or DISTANCE))
         best = nsmallest(room + EXPLAINED, fit)
