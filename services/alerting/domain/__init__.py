@@ -1,0 +1,1 @@
+"""What alerting decides, without any I/O: clocks, escalation, recipients, letters."""

@@ -1,0 +1,61 @@
+"""A case as alerting sees it whole, and what one decision changed in it.
+
+Decisions take a file and give a file back; storage writes the difference. Everything about a case
+is decided under the lock of its row, so a file is never stale while it is decided on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from directory.model import Snapshot
+from policies.model import Policies
+from services.alerting.domain.alerts import Alert, AlertEvent, Deadline, Notice
+from services.alerting.domain.case import Case, Holder
+from services.alerting.domain.clocks import CaseClock, ClockEvent, Hours
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By what is decided: one version of the policies, laid out, and one of the directory."""
+
+    policies: Policies
+    hours: Hours
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    case: Case
+    holders: Mapping[UUID, Holder] = field(default_factory=dict)
+    clocks: Mapping[UUID, CaseClock] = field(default_factory=dict)
+    alerts: Mapping[UUID, Alert] = field(default_factory=dict)
+    deadlines: Mapping[UUID, Deadline | None] = field(default_factory=dict)
+    """Only those that this decision sets, by owner; None disarms."""
+    clock_events: tuple[ClockEvent, ...] = ()
+    alert_events: tuple[AlertEvent, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    silenced: frozenset[UUID] = frozenset()
+    """Alerts whose messages that wait to be sent no longer go."""
+
+    def with_clock(self, clock: CaseClock, events: tuple[ClockEvent, ...] = ()) -> CaseFile:
+        return replace(
+            self,
+            clocks={**self.clocks, clock.clock_id: clock},
+            clock_events=(*self.clock_events, *events),
+        )
+
+    def with_alert(self, alert: Alert, *events: AlertEvent) -> CaseFile:
+        return replace(
+            self,
+            alerts={**self.alerts, alert.alert_id: alert},
+            alert_events=(*self.alert_events, *events),
+        )
+
+    def with_deadline(self, owner: UUID, deadline: Deadline | None) -> CaseFile:
+        return replace(self, deadlines={**self.deadlines, owner: deadline})
+
+    def with_notices(self, *notices: Notice) -> CaseFile:
+        return replace(self, notices=(*self.notices, *notices))

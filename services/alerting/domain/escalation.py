@@ -1,0 +1,281 @@
+"""Who is told next: opening alerts, taking their steps, acknowledging, resolving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from directory.model import Unit
+from policies.model import EscalationPolicy, EscalationStep
+from services.alerting.domain.alerts import (
+    ACK,
+    ACKNOWLEDGED,
+    ARMED,
+    OPEN,
+    REPEAT,
+    RESOLVED,
+    STEP,
+    Alert,
+    AlertEvent,
+    Deadline,
+    Notice,
+    alert_id_of,
+    chain,
+    next_after,
+    notice_id_of,
+)
+from services.alerting.domain.casefile import CaseFile, Rules
+from services.alerting.domain.clocks import hours_of
+from services.alerting.domain.recipients import (
+    CENTRAL,
+    MINISTRY,
+    PROVINCE,
+    UNIT,
+    Audience,
+    conflicted,
+    desk_of,
+    recipients,
+)
+
+WARNING = "warning"
+
+
+def warning_of(policy: EscalationPolicy, percent: int) -> EscalationPolicy:
+    """Return what `policy` does before the breach: one word to the units, and nothing after it."""
+    only = EscalationStep(
+        tiers=(UNIT,),
+        role="duty",
+        after=timedelta(0),
+        ack_within=timedelta(0),
+        if_nobody="next_now",
+        multi_ack=True,
+        repeat=None,
+    )
+    return replace(policy, id=f"{policy.id}_warning_{percent}", priority="normal", steps=(only,))
+
+
+def audiences(
+    file: CaseFile, rules: Rules, policy: EscalationPolicy, assignment_id: UUID | None
+) -> tuple[Audience, ...]:
+    """Return every tier that `policy` names, each narrowed to what is its own of this case."""
+    named = {tier for step in policy.steps for tier in step.tiers}
+    holders = [
+        holder
+        for holder in file.holders.values()
+        if (holder.active if assignment_id is None else holder.assignment_id == assignment_id)
+    ]
+    # Central first: a tier that has nobody is left to it.
+    found = [Audience(CENTRAL)] if CENTRAL in named else []
+    if MINISTRY in named:
+        ministries = {holder.ministry for holder in holders} or _host_ministry(file, rules)
+        found += [Audience(MINISTRY, ministry) for ministry in sorted(ministries)]
+    if PROVINCE in named and file.case.province:
+        found.append(Audience(PROVINCE))
+    if UNIT in named:
+        found += [Audience(UNIT, h.ministry, h.unit_id) for h in holders]
+    return tuple(dict.fromkeys(found))
+
+
+def _host_ministry(file: CaseFile, rules: Rules) -> set[str]:
+    """Return whose work a case is that nobody holds: its host agency's ministry."""
+    problem = rules.policies.problem_types.get(file.case.problem_type)
+    return {rules.policies.agencies[problem.host_agency].ministry} if problem else set()
+
+
+def raise_alert(
+    file: CaseFile,
+    rules: Rules,
+    policy: EscalationPolicy,
+    told: Iterable[Audience],
+    *,
+    kind: str,
+    cause: str,
+    breached_at: datetime,
+    now: datetime,
+) -> CaseFile:
+    """Open an alert for each audience that has none open for this cause, and take its first step.
+
+    A desk in the case's conflict-of-interest set gets no alert at all.
+    """
+    for audience in told:
+        alike = [
+            alert
+            for alert in file.alerts.values()
+            if alert.group == (policy.id, cause) and alert.audience == audience
+        ]
+        desk = desk_of(rules.snapshot, file.case, audience)
+        if any(a.state != RESOLVED for a in alike) or (desk and conflicted(file.case, desk)):
+            continue
+        first = breached_at + chain(policy, audience.tier)[0].after
+        alert = Alert(
+            alert_id=alert_id_of(file.case.case_id, policy.id, cause, audience, len(alike)),
+            case_id=file.case.case_id,
+            policy=policy,
+            policy_stamp=rules.policies.stamp()["escalation"],
+            kind=kind,
+            cause=cause,
+            audience=audience,
+            state=ARMED,
+            breached_at=breached_at,
+            opened_at=now,
+            step=-1,
+            round=0,
+        )
+        if first > breached_at and first > now:
+            file = file.with_alert(alert).with_deadline(
+                alert.alert_id, _deadline(alert, STEP, 0, first)
+            )
+        else:
+            file = take_step(file, rules, alert, 0, now=now)
+    return file
+
+
+def take_step(file: CaseFile, rules: Rules, alert: Alert, place: int, *, now: datetime) -> CaseFile:
+    """Tell whoever stands at `place` of the tier's chain, and arm what comes after.
+
+    With nobody there the next step is taken at once; past the chain's end, central has it.
+    """
+    steps = chain(alert.policy, alert.audience.tier)
+    if alert.state == ARMED:
+        if not steps[place].multi_ack and _answered(file, alert):
+            return resolve(file, alert, "answered_elsewhere", now=now)
+        alert = replace(alert, state=OPEN, opened_at=now)
+        file = file.with_alert(alert, AlertEvent(alert.alert_id, now, "opened", detail=alert.kind))
+    while place < len(steps):
+        alert = replace(alert, step=place, round=alert.round + 1)
+        people = recipients(rules.snapshot, file.case, alert.audience, steps[place].role)
+        if people:
+            told = AlertEvent(alert.alert_id, now, "told", detail=",".join(u.id for u in people))
+            notices = _notices(rules, alert, people, now=now)
+            file = file.with_alert(alert, told).with_notices(*notices)
+            return _arm_next(file, rules, alert, now=now)
+        nobody = AlertEvent(alert.alert_id, now, "nobody", detail=steps[place].role)
+        file = file.with_alert(alert, nobody)
+        if steps[place].if_nobody == "repeat":
+            return _arm_next(file, rules, alert, now=now)
+        place += 1
+    return go_up(file, rules, alert, now=now)
+
+
+def go_up(file: CaseFile, rules: Rules, alert: Alert, *, now: datetime) -> CaseFile:
+    """Leave an alert that its own tier does not answer to central, which is told until it acts.
+
+    Where central has an alert of the same cause it climbs its own chain; else its desk is told of
+    this one.
+    """
+    file = file.with_deadline(alert.alert_id, None)
+    if alert.kind == WARNING:
+        return file  # before a breach nobody but the unit is told
+    central = [
+        other
+        for other in file.alerts.values()
+        if other.group == alert.group and other.audience.tier == CENTRAL and other.state != RESOLVED
+    ]
+    if central or alert.audience.tier == CENTRAL:
+        return file.with_alert(alert, AlertEvent(alert.alert_id, now, "left_to_central"))
+    alert = replace(alert, round=alert.round + 1)
+    people = recipients(rules.snapshot, file.case, Audience(CENTRAL), "duty")
+    told = ",".join(unit.id for unit in people) or "nobody"
+    return file.with_alert(
+        alert, AlertEvent(alert.alert_id, now, "went_up", detail=told)
+    ).with_notices(*_notices(rules, alert, people, now=now))
+
+
+def _answered(file: CaseFile, alert: Alert) -> bool:
+    return any(
+        other.group == alert.group and other.acknowledged_at is not None
+        for other in file.alerts.values()
+    )
+
+
+def _notices(rules: Rules, alert: Alert, people: Iterable[Unit], *, now: datetime) -> list[Notice]:
+    priority = rules.policies.escalation.priorities[alert.policy.priority]
+    channels = priority.channels if priority.parallel else priority.channels[:1]
+    return [
+        Notice(
+            notification_id=notice_id_of(alert, unit.id, channel),
+            alert_id=alert.alert_id,
+            case_id=alert.case_id,
+            step=alert.step,
+            round=alert.round,
+            recipient_id=unit.id,
+            address=unit.email,
+            channel=channel,
+            priority=priority.code,
+            created_at=now,
+        )
+        for unit in people
+        for channel in channels
+    ]
+
+
+def _arm_next(file: CaseFile, rules: Rules, alert: Alert, *, now: datetime) -> CaseFile:
+    if alert.kind == WARNING:
+        return file
+    purpose, place, wait = next_after(alert, now=now)
+    due = now + wait
+    repeat = chain(alert.policy, alert.audience.tier)[alert.step].repeat
+    if purpose == REPEAT and repeat is not None and repeat.within is not None:
+        due = hours_of(rules.hours, repeat.within).next_open(due)
+    return file.with_deadline(alert.alert_id, _deadline(alert, purpose, place, due))
+
+
+def _deadline(alert: Alert, purpose: str, stage: int, due_at: datetime) -> Deadline:
+    return Deadline(alert.alert_id, alert.case_id, purpose, stage, alert.round, due_at)
+
+
+def fire(file: CaseFile, rules: Rules, deadline: Deadline, *, now: datetime) -> CaseFile:
+    """Do what an alert's deadline was armed for."""
+    alert = file.alerts[deadline.owner]
+    if alert.state == RESOLVED or deadline.gen != alert.round:
+        return file
+    if deadline.purpose == ACK:
+        if alert.state != ACKNOWLEDGED:
+            return file
+        # Somebody took it and it is still not done: back to the same step.
+        alert = replace(alert, state=OPEN)
+        again = AlertEvent(alert.alert_id, now, "reopened", detail="ack_timeout")
+        return take_step(file.with_alert(alert, again), rules, alert, max(alert.step, 0), now=now)
+    if alert.state == ACKNOWLEDGED:
+        return file
+    if deadline.stage >= len(chain(alert.policy, alert.audience.tier)):
+        return go_up(file, rules, alert, now=now)
+    return take_step(file, rules, alert, deadline.stage, now=now)
+
+
+def acknowledge(file: CaseFile, alert: Alert, *, by: str, note: str, now: datetime) -> CaseFile:
+    """Say that a person took the alert in hand: no later step, no queued message, until the
+    acknowledgement itself runs out. Repeating it changes nothing."""
+    if alert.state in (ACKNOWLEDGED, RESOLVED):
+        return file
+    taken = replace(alert, state=ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=by, note=note)
+    due = now + alert.policy.ack_timeout
+    file = file.with_alert(taken, AlertEvent(alert.alert_id, now, "acknowledged", actor=by))
+    file = file.with_deadline(alert.alert_id, _deadline(taken, ACK, 0, due))
+    return replace(file, silenced=file.silenced | {alert.alert_id})
+
+
+def resolve(file: CaseFile, alert: Alert, why: str, *, now: datetime) -> CaseFile:
+    """End an alert because the case moved on."""
+    if alert.state == RESOLVED:
+        return file
+    ended = replace(alert, state=RESOLVED, resolved_at=now, resolution=why)
+    file = file.with_alert(ended, AlertEvent(alert.alert_id, now, "resolved", detail=why))
+    file = file.with_deadline(alert.alert_id, None)
+    return replace(file, silenced=file.silenced | {alert.alert_id})
+
+
+def undeliverable(file: CaseFile, rules: Rules, alert: Alert, *, now: datetime) -> CaseFile:
+    """Take the next step at once: no message of the last one can arrive."""
+    if alert.state != OPEN:
+        return file
+    failed = AlertEvent(alert.alert_id, now, "undeliverable")
+    file = file.with_alert(alert, failed)
+    steps = chain(alert.policy, alert.audience.tier)
+    if alert.step + 1 < len(steps):
+        return take_step(file, rules, alert, alert.step + 1, now=now)
+    if steps[alert.step].repeat is not None:
+        return file  # the armed repeat tries again
+    return go_up(file, rules, alert, now=now)
