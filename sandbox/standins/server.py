@@ -50,7 +50,7 @@ async def _serve(settings: StandinSettings, name: str, schema: str, build: Build
         agency, background = build(Parts(store, clock))
         player = Player(store, agency, clock, settings.standin_pace)
         app = app_of(agency, store, player, settings.standin_token)
-        await serve(app, settings.host, settings.port, name, (player, *background))
+        await serve(app, settings, name, (player, *background))
     finally:
         store.close()
 
@@ -64,13 +64,17 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    app: ASGIApp, host: str, port: int, name: str, background: Sequence[Background]
+    app: ASGIApp,
+    settings: StandinSettings,
+    name: str,
+    background: Sequence[Background] = (),
+    **also: str,
 ) -> None:
     """Serve `app`, run `background` beside it, and print one line when both are up."""
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
+        host=settings.host,
+        port=settings.port,
         http="httptools",
         lifespan="off",
         access_log=False,
@@ -79,13 +83,16 @@ async def serve(
         timeout_keep_alive=60,
     )
     socket = config.bind_socket()
+    # From here on callers wait instead of being refused; `ready` may be said before uvicorn is up.
+    socket.listen(2048)
     server = _Server(config)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
     async with _beside(background):
         address = "{}:{}".format(*socket.getsockname()[:2])
-        print(json.dumps({"event": "ready", "name": name, "listen": address}), flush=True)  # noqa: T201 - the supervisor reads it
+        said = {"event": "ready", "name": name, "listen": address, **also}
+        print(json.dumps(said), flush=True)  # noqa: T201 - who started the program reads it
         await server.serve(sockets=[socket])
 
 
