@@ -44,7 +44,8 @@ class HealthServer:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            line = await asyncio.wait_for(reader.readline(), 5)
+            async with asyncio.timeout(5):
+                line = await reader.readline()
             path = line.split(b" ")[1] if line.count(b" ") >= 2 else b"/"
             status, body = await self._page(path)
             writer.write(
@@ -75,7 +76,8 @@ class HealthServer:
         failing = []
         for name, check in self._checks.items():
             try:
-                await asyncio.wait_for(check(), 2)
+                async with asyncio.timeout(2):
+                    await check()
             except (SongtorError, TimeoutError):
                 failing.append(name)
         return failing

@@ -169,6 +169,7 @@ class Puller:
         self._messages: list[Msg] = []
         self._arrived = asyncio.Event()
         self._asked = 0
+        self._refused = False
         self._subscription: Subscription | None = None
 
     async def start(self) -> None:
@@ -186,8 +187,10 @@ class Puller:
             self._asked -= 1
             self._messages.append(message)
         elif status != "100":
-            # 404, 408, 409: this request is over, whatever was left of it.
+            # This request is over, whatever was left of it. 408 is its own end; the others say that
+            # the consumer is away or gone, and asking faster would not bring it back.
             self._asked = 0
+            self._refused = status != "408"
         self._arrived.set()
 
     async def next(self) -> list[Msg]:
@@ -197,7 +200,8 @@ class Puller:
                 await self._ask()
             self._arrived.clear()
             try:
-                await asyncio.wait_for(self._arrived.wait(), 3 * _HEARTBEAT_NS / 1e9)
+                async with asyncio.timeout(3 * _HEARTBEAT_NS / 1e9):
+                    await self._arrived.wait()
             except TimeoutError:
                 self._asked = 0
         taken, self._messages = self._messages[: self._batch], self._messages[self._batch :]
@@ -206,6 +210,9 @@ class Puller:
         return taken
 
     async def _ask(self) -> None:
+        if self._refused:
+            self._refused = False
+            await asyncio.sleep(0.5)
         request = {
             "batch": self._batch,
             "expires": _EXPIRES_NS,

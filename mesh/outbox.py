@@ -124,7 +124,9 @@ class Relay:
                 await asyncio.sleep(0.5)
             self._written.clear()
             try:
-                await asyncio.wait_for(self._written.wait(), 0.2)
+                # Not wait_for: on 3.11 it can lose a cancellation that meets its timeout.
+                async with asyncio.timeout(0.2):
+                    await self._written.wait()
             except TimeoutError:
                 continue
 
@@ -153,10 +155,14 @@ class Relay:
         while True:
             await asyncio.sleep(every)
             try:
-                while await self.reconcile_once() == self._batch:
-                    continue
+                await self.reconcile_all()
             except UnavailableError as error:
                 log.info("reconcile_waits", reason=error.reason)
+
+    async def reconcile_all(self) -> None:
+        """Check every old, unconfirmed row once."""
+        while await self.reconcile_once() == self._batch:
+            continue
 
     async def reconcile_once(self) -> int:
         """Check one batch of old, unconfirmed rows; return how many were looked at."""

@@ -39,7 +39,7 @@ class Durable:
     name: str
     stream: str
     subjects: tuple[str, ...]
-    max_ack_pending: int = 2048
+    max_ack_pending: int = 512
     # Short, so that the tail of a crash is short; slow work asks for more time.
     ack_wait_seconds: float = 10.0
 

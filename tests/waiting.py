@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 
-async def until(condition: Callable[[], bool], *, within: float = 10) -> None:
-    """Return as soon as `condition` holds; raise TimeoutError when it does not in time."""
+async def until(condition: Callable[[], bool | Awaitable[bool]], *, within: float = 20) -> None:
+    """Return as soon as `condition`, plain or async, holds; raise TimeoutError when it does not."""
     async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110  (the condition is another process's doing)
+        while True:
+            holds = condition()
+            if holds if isinstance(holds, bool) else await holds:
+                return
             await asyncio.sleep(0.01)
