@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from songtor.type.v1 import type_pb2 as songtor_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"songtor/registry/v1/registry.proto\x12\x13songtor.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asongtor/type/v1/type.proto\"\xe7\x04\n\x04Unit\x12\x1a\n\x07unit_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12@\n\x0c\x65xternal_ids\x18\x02 \x03(\x0b\x32*.songtor.registry.v1.Unit.ExternalIdsEntry\x12\x1b\n\x07name_th\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x19\n\x07name_en\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x19\n\x06\x61gency\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x08ministry\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1c\n\tunit_type\x18\x07 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x30\x12\r\n\x05roles\x18\x08 \x03(\t\x12\x15\n\rproblem_types\x18\t \x03(\t\x12\x11\n\tlanguages\x18\n \x03(\t\x12%\n\x05place\x18\x0b \x01(\x0b\x32\x16.songtor.type.v1.Place\x12\x10\n\x08\x63overage\x18\x0c \x03(\t\x12\x18\n\x05hours\x18\r \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x17\n\x05\x65mail\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x16\n\x05phone\x18\x0f \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1a\n\tparent_id\x18\x10 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x11\n\tis_intake\x18\x11 \x01(\x08\x12\x18\n\x07\x61\x64\x61pter\x18\x12 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x11\n\tsuspended\x18\x13 \x01(\x08\x12\x11\n\tsynthetic\x18\x14 \x01(\x08\x12\x15\n\x04tier\x18\x15 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x1a\x32\n\x10\x45xternalIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"o\n\x07Release\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\nunit_count\x18\x03 \x01(\x05\x12/\n\x0breleased_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x0eGetUnitRequest\x12\x1a\n\x07unit_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"i\n\x0fGetUnitResponse\x12\'\n\x04unit\x18\x01 \x01(\x0b\x32\x19.songtor.registry.v1.Unit\x12-\n\x07release\x18\x02 \x01(\x0b\x32\x1c.songtor.registry.v1.Release\"\xac\x01\n\x10ListUnitsRequest\x12\x17\n\x06\x61gency\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12+\n\rprovince_code\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^([0-9]{2})?$\x12\x15\n\x04role\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"V\n\x11ListUnitsResponse\x12(\n\x05units\x18\x01 \x03(\x0b\x32\x19.songtor.registry.v1.Unit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa0\x02\n\x08Question\x12%\n\x05place\x18\x01 \x01(\x0b\x32\x16.songtor.type.v1.Place\x12\x1f\n\x0cproblem_type\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x30\x12)\n\x07urgency\x18\x03 \x01(\x0e\x32\x18.songtor.type.v1.Urgency\x12\x1a\n\tess_cause\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x30\x12.\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\x08\x65xcluded\x18\x06 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x1b\n\x08\x64\x65\x63lined\x18\x07 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x1b\n\tlanguages\x18\x08 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x14\"Q\n\tCandidate\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61gency\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x0b\x64istance_km\x18\x04 \x01(\x01\"\xc8\x01\n\nResolution\x12.\n\x06ranked\x18\x01 \x03(\x0b\x32\x1e.songtor.registry.v1.Candidate\x12\x33\n\x0bpassed_over\x18\x02 \x03(\x0b\x32\x1e.songtor.registry.v1.Candidate\x12\x16\n\x0e\x66\x61llback_chain\x18\x03 \x03(\t\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12/\n\x08versions\x18\x05 \x01(\x0b\x32\x1d.songtor.type.v1.DataVersions\"T\n\x13ResolveUnitsRequest\x12=\n\tquestions\x18\x01 \x03(\x0b\x32\x1d.songtor.registry.v1.QuestionB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"L\n\x14ResolveUnitsResponse\x12\x34\n\x0bresolutions\x18\x01 \x03(\x0b\x32\x1f.songtor.registry.v1.Resolution\"\x14\n\x12GetSnapshotRequest\"n\n\x13GetSnapshotResponse\x12-\n\x07release\x18\x01 \x01(\x0b\x32\x1c.songtor.registry.v1.Release\x12(\n\x05units\x18\x02 \x03(\x0b\x32\x19.songtor.registry.v1.Unit\"\x16\n\x14WatchReleasesRequest\"F\n\x15WatchReleasesResponse\x12-\n\x07release\x18\x01 \x01(\x0b\x32\x1c.songtor.registry.v1.Release\"|\n\x12ImportUnitsRequest\x12\x17\n\x06\x61uthor\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x33\n\x05units\x18\x03 \x03(\x0b\x32\x19.songtor.registry.v1.UnitB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\"D\n\x13ImportUnitsResponse\x12-\n\x07release\x18\x01 \x01(\x0b\x32\x1c.songtor.registry.v1.Release2\xda\x04\n\x0fRegistryService\x12T\n\x07GetUnit\x12#.songtor.registry.v1.GetUnitRequest\x1a$.songtor.registry.v1.GetUnitResponse\x12Z\n\tListUnits\x12%.songtor.registry.v1.ListUnitsRequest\x1a&.songtor.registry.v1.ListUnitsResponse\x12\x63\n\x0cResolveUnits\x12(.songtor.registry.v1.ResolveUnitsRequest\x1a).songtor.registry.v1.ResolveUnitsResponse\x12\x62\n\x0bGetSnapshot\x12\'.songtor.registry.v1.GetSnapshotRequest\x1a(.songtor.registry.v1.GetSnapshotResponse0\x01\x12h\n\rWatchReleases\x12).songtor.registry.v1.WatchReleasesRequest\x1a*.songtor.registry.v1.WatchReleasesResponse0\x01\x12\x62\n\x0bImportUnits\x12\'.songtor.registry.v1.ImportUnitsRequest\x1a(.songtor.registry.v1.ImportUnitsResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"songtor/registry/v1/registry.proto\x12\x13songtor.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asongtor/type/v1/type.proto\"\x85\x05\n\x04Unit\x12\x1a\n\x07unit_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12@\n\x0c\x65xternal_ids\x18\x02 \x03(\x0b\x32*.songtor.registry.v1.Unit.ExternalIdsEntry\x12\x1b\n\x07name_th\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x19\n\x07name_en\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x19\n\x06\x61gency\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x08ministry\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1c\n\tunit_type\x18\x07 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x30\x12\r\n\x05roles\x18\x08 \x03(\t\x12\x15\n\rproblem_types\x18\t \x03(\t\x12\x11\n\tlanguages\x18\n \x03(\t\x12%\n\x05place\x18\x0b \x01(\x0b\x32\x16.songtor.type.v1.Place\x12\x10\n\x08\x63overage\x18\x0c \x03(\t\x12\x18\n\x05hours\x18\r \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x17\n\x05\x65mail\x18\x0e \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x16\n\x05phone\x18\x0f \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1a\n\tparent_id\x18\x10 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x11\n\tis_intake\x18\x11 \x01(\x08\x12\x18\n\x07\x61\x64\x61pter\x18\x12 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x11\n\tsuspended\x18\x13 \x01(\x08\x12\x11\n\tsynthetic\x18\x14 \x01(\x08\x12\x15\n\x04tier\x18\x15 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x12\x1c\n\x0b\x61\x66\x66iliation\x18\x16 \x01(\tB\x07\xbaH\x04r\x02\x18\x30\x1a\x32\n\x10\x45xternalIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"o\n\x07Release\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\nunit_count\x18\x03 \x01(\x05\x12/\n\x0breleased_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x0eGetUnitRequest\x12\x1a\n\x07unit_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"i\n\x0fGetUnitResponse\x12\'\n\x04unit\x18\x01 \x01(\x0b\x32\x19.songtor.registry.v1.Unit\x12-\n\x07release\x18\x02 \x01(\x0b\x32\x1c.songtor.registry.v1.Release\"\xac\x01\n\x10ListUnitsRequest\x12\x17\n\x06\x61gency\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12+\n\rprovince_code\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^([0-9]{2})?$\x12\x15\n\x04role\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"V\n\x11ListUnitsResponse\x12(\n\x05units\x18\x01 \x03(\x0b\x32\x19.songtor.registry.v1.Unit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa0\x02\n\x08Question\x12%\n\x05place\x18\x01 \x01(\x0b\x32\x16.songtor.type.v1.Place\x12\x1f\n\x0cproblem_type\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x30\x12)\n\x07urgency\x18\x03 \x01(\x0e\x32\x18.songtor.type.v1.Urgency\x12\x1a\n\tess_cause\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x30\x12.\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\x08\x65xcluded\x18\x06 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x1b\n\x08\x64\x65\x63lined\x18\x07 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x1b\n\tlanguages\x18\x08 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x14\"Q\n\tCandidate\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61gency\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x0b\x64istance_km\x18\x04 \x01(\x01\"\xfd\x01\n\nResolution\x12.\n\x06ranked\x18\x01 \x03(\x0b\x32\x1e.songtor.registry.v1.Candidate\x12\x33\n\x0bpassed_over\x18\x02 \x03(\x0b\x32\x1e.songtor.registry.v1.Candidate\x12\x16\n\x0e\x66\x61llback_chain\x18\x03 \x03(\t\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12/\n\x08versions\x18\x05 \x01(\x0b\x32\x1d.songtor.type.v1.DataVersions\x12\x33\n\nsupporting\x18\x06 \x03(\x0b\x32\x1f.songtor.registry.v1.Resolution\"T\n\x13ResolveUnitsRequest\x12=\n\tquestions\x18\x01 \x03(\x0b\x32\x1d.songtor.registry.v1.QuestionB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"L\n\x14ResolveUnitsResponse\x12\x34\n\x0bresolutions\x18\x01 \x03(\x0b\x32\x1f.songtor.registry.v1.Resolution\"\x14\n\x12GetSnapshotRequest\"n\n\x13GetSnapshotResponse\x12-\n\x07release\x18\x01 \x01(\x0b\x32\x1c.songtor.registry.v1.Release\x12(\n\x05units\x18\x02 \x03(\x0b\x32\x19.songtor.registry.v1.Unit\"\x16\n\x14WatchReleasesRequest\"F\n\x15WatchReleasesResponse\x12-\n\x07release\x18\x01 \x01(\x0b\x32\x1c.songtor.registry.v1.Release\"|\n\x12ImportUnitsRequest\x12\x17\n\x06\x61uthor\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x33\n\x05units\x18\x03 \x03(\x0b\x32\x19.songtor.registry.v1.UnitB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\"D\n\x13ImportUnitsResponse\x12-\n\x07release\x18\x01 \x01(\x0b\x32\x1c.songtor.registry.v1.Release2\xda\x04\n\x0fRegistryService\x12T\n\x07GetUnit\x12#.songtor.registry.v1.GetUnitRequest\x1a$.songtor.registry.v1.GetUnitResponse\x12Z\n\tListUnits\x12%.songtor.registry.v1.ListUnitsRequest\x1a&.songtor.registry.v1.ListUnitsResponse\x12\x63\n\x0cResolveUnits\x12(.songtor.registry.v1.ResolveUnitsRequest\x1a).songtor.registry.v1.ResolveUnitsResponse\x12\x62\n\x0bGetSnapshot\x12\'.songtor.registry.v1.GetSnapshotRequest\x1a(.songtor.registry.v1.GetSnapshotResponse0\x01\x12h\n\rWatchReleases\x12).songtor.registry.v1.WatchReleasesRequest\x1a*.songtor.registry.v1.WatchReleasesResponse0\x01\x12\x62\n\x0bImportUnits\x12\'.songtor.registry.v1.ImportUnitsRequest\x1a(.songtor.registry.v1.ImportUnitsResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,6 +60,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNIT'].fields_by_name['adapter']._serialized_options = b'\272H\004r\002\030 '
   _globals['_UNIT'].fields_by_name['tier']._loaded_options = None
   _globals['_UNIT'].fields_by_name['tier']._serialized_options = b'\272H\004r\002\030\020'
+  _globals['_UNIT'].fields_by_name['affiliation']._loaded_options = None
+  _globals['_UNIT'].fields_by_name['affiliation']._serialized_options = b'\272H\004r\002\0300'
   _globals['_GETUNITREQUEST'].fields_by_name['unit_id']._loaded_options = None
   _globals['_GETUNITREQUEST'].fields_by_name['unit_id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_LISTUNITSREQUEST'].fields_by_name['agency']._loaded_options = None
@@ -93,41 +95,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTUNITSREQUEST'].fields_by_name['units']._loaded_options = None
   _globals['_IMPORTUNITSREQUEST'].fields_by_name['units']._serialized_options = b'\272H\006\222\001\003\020\350\007'
   _globals['_UNIT']._serialized_start=150
-  _globals['_UNIT']._serialized_end=765
-  _globals['_UNIT_EXTERNALIDSENTRY']._serialized_start=715
-  _globals['_UNIT_EXTERNALIDSENTRY']._serialized_end=765
-  _globals['_RELEASE']._serialized_start=767
-  _globals['_RELEASE']._serialized_end=878
-  _globals['_GETUNITREQUEST']._serialized_start=880
-  _globals['_GETUNITREQUEST']._serialized_end=924
-  _globals['_GETUNITRESPONSE']._serialized_start=926
-  _globals['_GETUNITRESPONSE']._serialized_end=1031
-  _globals['_LISTUNITSREQUEST']._serialized_start=1034
-  _globals['_LISTUNITSREQUEST']._serialized_end=1206
-  _globals['_LISTUNITSRESPONSE']._serialized_start=1208
-  _globals['_LISTUNITSRESPONSE']._serialized_end=1294
-  _globals['_QUESTION']._serialized_start=1297
-  _globals['_QUESTION']._serialized_end=1585
-  _globals['_CANDIDATE']._serialized_start=1587
-  _globals['_CANDIDATE']._serialized_end=1668
-  _globals['_RESOLUTION']._serialized_start=1671
-  _globals['_RESOLUTION']._serialized_end=1871
-  _globals['_RESOLVEUNITSREQUEST']._serialized_start=1873
-  _globals['_RESOLVEUNITSREQUEST']._serialized_end=1957
-  _globals['_RESOLVEUNITSRESPONSE']._serialized_start=1959
-  _globals['_RESOLVEUNITSRESPONSE']._serialized_end=2035
-  _globals['_GETSNAPSHOTREQUEST']._serialized_start=2037
-  _globals['_GETSNAPSHOTREQUEST']._serialized_end=2057
-  _globals['_GETSNAPSHOTRESPONSE']._serialized_start=2059
-  _globals['_GETSNAPSHOTRESPONSE']._serialized_end=2169
-  _globals['_WATCHRELEASESREQUEST']._serialized_start=2171
-  _globals['_WATCHRELEASESREQUEST']._serialized_end=2193
-  _globals['_WATCHRELEASESRESPONSE']._serialized_start=2195
-  _globals['_WATCHRELEASESRESPONSE']._serialized_end=2265
-  _globals['_IMPORTUNITSREQUEST']._serialized_start=2267
-  _globals['_IMPORTUNITSREQUEST']._serialized_end=2391
-  _globals['_IMPORTUNITSRESPONSE']._serialized_start=2393
-  _globals['_IMPORTUNITSRESPONSE']._serialized_end=2461
-  _globals['_REGISTRYSERVICE']._serialized_start=2464
-  _globals['_REGISTRYSERVICE']._serialized_end=3066
+  _globals['_UNIT']._serialized_end=795
+  _globals['_UNIT_EXTERNALIDSENTRY']._serialized_start=745
+  _globals['_UNIT_EXTERNALIDSENTRY']._serialized_end=795
+  _globals['_RELEASE']._serialized_start=797
+  _globals['_RELEASE']._serialized_end=908
+  _globals['_GETUNITREQUEST']._serialized_start=910
+  _globals['_GETUNITREQUEST']._serialized_end=954
+  _globals['_GETUNITRESPONSE']._serialized_start=956
+  _globals['_GETUNITRESPONSE']._serialized_end=1061
+  _globals['_LISTUNITSREQUEST']._serialized_start=1064
+  _globals['_LISTUNITSREQUEST']._serialized_end=1236
+  _globals['_LISTUNITSRESPONSE']._serialized_start=1238
+  _globals['_LISTUNITSRESPONSE']._serialized_end=1324
+  _globals['_QUESTION']._serialized_start=1327
+  _globals['_QUESTION']._serialized_end=1615
+  _globals['_CANDIDATE']._serialized_start=1617
+  _globals['_CANDIDATE']._serialized_end=1698
+  _globals['_RESOLUTION']._serialized_start=1701
+  _globals['_RESOLUTION']._serialized_end=1954
+  _globals['_RESOLVEUNITSREQUEST']._serialized_start=1956
+  _globals['_RESOLVEUNITSREQUEST']._serialized_end=2040
+  _globals['_RESOLVEUNITSRESPONSE']._serialized_start=2042
+  _globals['_RESOLVEUNITSRESPONSE']._serialized_end=2118
+  _globals['_GETSNAPSHOTREQUEST']._serialized_start=2120
+  _globals['_GETSNAPSHOTREQUEST']._serialized_end=2140
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_start=2142
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_end=2252
+  _globals['_WATCHRELEASESREQUEST']._serialized_start=2254
+  _globals['_WATCHRELEASESREQUEST']._serialized_end=2276
+  _globals['_WATCHRELEASESRESPONSE']._serialized_start=2278
+  _globals['_WATCHRELEASESRESPONSE']._serialized_end=2348
+  _globals['_IMPORTUNITSREQUEST']._serialized_start=2350
+  _globals['_IMPORTUNITSREQUEST']._serialized_end=2474
+  _globals['_IMPORTUNITSRESPONSE']._serialized_start=2476
+  _globals['_IMPORTUNITSRESPONSE']._serialized_end=2544
+  _globals['_REGISTRYSERVICE']._serialized_start=2547
+  _globals['_REGISTRYSERVICE']._serialized_end=3149
 # @@protoc_insertion_point(module_scope)

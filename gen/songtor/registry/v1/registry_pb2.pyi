@@ -67,6 +67,7 @@ class Unit(_message.Message):
     SUSPENDED_FIELD_NUMBER: _builtins.int
     SYNTHETIC_FIELD_NUMBER: _builtins.int
     TIER_FIELD_NUMBER: _builtins.int
+    AFFILIATION_FIELD_NUMBER: _builtins.int
     unit_id: _builtins.str
     """Stable id, as "TH-RTP-5001-001"."""
     name_th: _builtins.str
@@ -97,6 +98,8 @@ class Unit(_message.Message):
     """Made up for the sandbox; never a real unit."""
     tier: _builtins.str
     """Tier it is a desk of: central, ministry, province; empty for other units."""
+    affiliation: _builtins.str
+    """Who owns it today: its ministry, or "provincial_administration"."""
     @_builtins.property
     def external_ids(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Ids that others know it by: "hcode5", "hcode9", "police", "dopa"."""
@@ -145,10 +148,11 @@ class Unit(_message.Message):
         suspended: _builtins.bool = ...,
         synthetic: _builtins.bool = ...,
         tier: _builtins.str = ...,
+        affiliation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "agency", b"agency", "coverage", b"coverage", "email", b"email", "external_ids", b"external_ids", "hours", b"hours", "is_intake", b"is_intake", "languages", b"languages", "ministry", b"ministry", "name_en", b"name_en", "name_th", b"name_th", "parent_id", b"parent_id", "phone", b"phone", "place", b"place", "problem_types", b"problem_types", "roles", b"roles", "suspended", b"suspended", "synthetic", b"synthetic", "tier", b"tier", "unit_id", b"unit_id", "unit_type", b"unit_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "affiliation", b"affiliation", "agency", b"agency", "coverage", b"coverage", "email", b"email", "external_ids", b"external_ids", "hours", b"hours", "is_intake", b"is_intake", "languages", b"languages", "ministry", b"ministry", "name_en", b"name_en", "name_th", b"name_th", "parent_id", b"parent_id", "phone", b"phone", "place", b"place", "problem_types", b"problem_types", "roles", b"roles", "suspended", b"suspended", "synthetic", b"synthetic", "tier", b"tier", "unit_id", b"unit_id", "unit_type", b"unit_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -413,6 +417,7 @@ class Resolution(_message.Message):
     FALLBACK_CHAIN_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
     VERSIONS_FIELD_NUMBER: _builtins.int
+    SUPPORTING_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
     """Name of the routing rule that applied."""
     @_builtins.property
@@ -431,6 +436,10 @@ class Resolution(_message.Message):
     def versions(self) -> _type_pb2.DataVersions:
         """Versions that made the answer."""
 
+    @_builtins.property
+    def supporting(self) -> _containers.RepeatedCompositeFieldContainer[Global___Resolution]:
+        """Who else is asked at the same moment, each with an answer of its own; they name no rule."""
+
     def __init__(
         self,
         *,
@@ -439,10 +448,11 @@ class Resolution(_message.Message):
         fallback_chain: _abc.Iterable[_builtins.str] | None = ...,
         rule: _builtins.str = ...,
         versions: _type_pb2.DataVersions | None = ...,
+        supporting: _abc.Iterable[Global___Resolution] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["versions", b"versions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback_chain", b"fallback_chain", "passed_over", b"passed_over", "ranked", b"ranked", "rule", b"rule", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback_chain", b"fallback_chain", "passed_over", b"passed_over", "ranked", b"ranked", "rule", b"rule", "supporting", b"supporting", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
