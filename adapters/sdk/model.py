@@ -45,7 +45,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class SafeContact:
-    """How the person may be reached. `contact_prohibited` reaches every agency, whatever it speaks."""
+    """How the person may be reached. `contact_prohibited` must reach every agency."""
 
     contact_prohibited: bool
     channels: tuple[str, ...]
