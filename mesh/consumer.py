@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -141,28 +142,7 @@ class Consumer:
         now = self._clock.now()
         async with self._database.transaction() as tx:
             await inbox.claim(tx, self._durable.name, [message.message_id], now=now)
-            await tx.insert(
-                parked_message,
-                [
-                    {
-                        "consumer": self._durable.name,
-                        "message_id": message.message_id,
-                        "subject": message.subject,
-                        "headers": json.dumps(dict(message.headers)),
-                        "payload": message.payload,
-                        "reason": reason,
-                        "parked_at": now,
-                    }
-                ],
-                tail="ON CONFLICT DO NOTHING",
-            )
-        telemetry.count(telemetry.MESSAGES_PARKED, 1, consumer=self._durable.name)
-        log.error(
-            "message_parked",
-            consumer=self._durable.name,
-            message_id=str(message.message_id),
-            reason=reason,
-        )
+            await park(tx, self._durable.name, [(message, reason)], now=now)
 
     async def _on_reconcile(self, request: Msg) -> None:
         ids = [UUID(bytes=request.data[i : i + 16]) for i in range(0, len(request.data), 16)]
@@ -172,6 +152,44 @@ class Consumer:
         except UnavailableError:
             return  # no answer is an answer too: the asker tries again later
         await request.respond(b"".join(item.bytes for item in never_seen))
+
+
+async def park(
+    tx: Transaction, consumer: str, parked: Sequence[tuple[Message, str]], *, now: datetime
+) -> None:
+    """Set messages aside with coded reasons, in the caller's transaction.
+
+    For handlers that judge each message of a batch themselves: one bad message then does not take
+    its batch apart.
+    """
+    await tx.insert(
+        parked_message,
+        [
+            {
+                "consumer": consumer,
+                "message_id": message.message_id,
+                "subject": message.subject,
+                "headers": json.dumps(dict(message.headers)),
+                "payload": message.payload,
+                "reason": reason,
+                "parked_at": now,
+            }
+            for message, reason in parked
+        ],
+        tail="ON CONFLICT DO NOTHING",
+    )
+
+    def tell() -> None:
+        telemetry.count(telemetry.MESSAGES_PARKED, len(parked), consumer=consumer)
+        for message, reason in parked:
+            log.error(
+                "message_parked",
+                consumer=consumer,
+                message_id=str(message.message_id),
+                reason=reason,
+            )
+
+    tx.after_commit(tell)
 
 
 def read(raw: Msg) -> Message | None:

@@ -29,6 +29,8 @@ OUTBOX_PUBLISHED = "songtor.outbox.published"
 MESSAGES_CONSUMED = "songtor.messages.consumed"
 MESSAGES_PARKED = "songtor.messages.parked"
 DELIVERIES = "songtor.deliveries"
+DECISIONS = "songtor.decisions"
+AGENCY_UPDATES = "songtor.agency_updates"
 NOTIFICATIONS = "songtor.notifications"
 DEADLINE_LATENESS = "songtor.deadline.lateness_seconds"
 
