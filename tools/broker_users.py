@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from adapters.sdk.topology import agency_grant
 from mesh.identity import spiffe_id
 from mesh.topology import Grant, inbox_prefix
 from sandbox.servers.nats import user_entry
@@ -27,7 +28,8 @@ def grants() -> list[Grant]:
         importlib.import_module(f"services.{path.parent.name}.topology").GRANT
         for path in sorted((ROOT / "services").glob("*/topology.py"))
     ]
-    return [*found, migrations()]
+    adapters = [path.parent.name for path in sorted((ROOT / "adapters").glob("*/__main__.py"))]
+    return [*found, *(agency_grant(agency) for agency in adapters), migrations()]
 
 
 def users(given: Iterable[Grant]) -> str:

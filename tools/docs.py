@@ -16,8 +16,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
 
+from adapters.sdk.config import AdapterSettings
 from mesh.config import ProcessSettings
 from tools import broker_users
 from tools.wire import ROOT
@@ -34,17 +34,26 @@ does not know are ignored, so that an old program starts under new configuration
 
 
 def rooms(kind: str) -> list[str]:
-    """Return the processes of a kind, `services` or `adapters`, that declare settings."""
+    """Return the rooms of a kind, `services` or `adapters`, that declare settings."""
     return sorted(path.parent.name for path in (ROOT / kind).glob("*/config.py"))
 
 
-def settings_of(kind: str, room: str) -> type[BaseSettings]:
-    """Return the one Settings of a process."""
-    found: type[BaseSettings] = importlib.import_module(f"{kind}.{room}.config").Settings
+def settings_of(kind: str, room: str) -> type[ProcessSettings]:
+    """Return the one Settings that a room declares; an adapter without takes the SDK's."""
+    if kind == "adapters" and room not in rooms(kind):
+        room = "sdk"
+    module = importlib.import_module(f"{kind}.{room}.config")
+    (found,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, ProcessSettings)
+        and value.__module__ == module.__name__
+    )
     return found
 
 
-def row(settings: type[BaseSettings], name: str, field: FieldInfo) -> str:
+def row(settings: type[ProcessSettings], name: str, field: FieldInfo) -> str:
     """Return a setting as a row of a table."""
     variable = f"{settings.model_config.get('env_prefix', '')}{name}".upper()
     if field.is_required():
@@ -57,7 +66,7 @@ def row(settings: type[BaseSettings], name: str, field: FieldInfo) -> str:
     return f"| `{variable}` | {default} | {meaning} |"
 
 
-def table(settings: type[BaseSettings], without: type[BaseSettings] | None = None) -> str:
+def table(settings: type[ProcessSettings], without: type[ProcessSettings] | None = None) -> str:
     """Return the settings of a class, less those that it shares with `without`."""
     shared = without.model_fields if without else {}
     rows = [
@@ -73,9 +82,13 @@ def table(settings: type[BaseSettings], without: type[BaseSettings] | None = Non
 def configuration() -> str:
     """Return the page of all settings."""
     parts = [HEAD, "## Every process\n", table(ProcessSettings)]
-    for kind in ("services", "adapters"):
+    for kind, shared in (("services", ProcessSettings), ("adapters", AdapterSettings)):
+        if kind == "adapters":
+            parts += ["## Every adapter\n", table(AdapterSettings, ProcessSettings)]
         for room in rooms(kind):
-            parts += [f"## {kind}.{room}\n", table(settings_of(kind, room), ProcessSettings)]
+            settings = settings_of(kind, room)
+            if settings is not shared:
+                parts += [f"## {kind}.{room}\n", table(settings, shared)]
     return "\n".join(parts)
 
 
