@@ -14,6 +14,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from mesh.clock import Clock, open_clock
+from mesh.config import host_port
 from sandbox.standins import ledger
 from sandbox.standins.admin import app_of
 from sandbox.standins.agency import Agency, Background
@@ -64,17 +65,14 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    app: ASGIApp,
-    settings: StandinSettings,
-    name: str,
-    background: Sequence[Background] = (),
-    **also: str,
+    app: ASGIApp, settings: StandinSettings, name: str, background: Sequence[Background]
 ) -> None:
     """Serve `app`, run `background` beside it, and print one line when both are up."""
+    host, port = host_port(settings.listen)
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
+        host=host,
+        port=port,
         http="httptools",
         lifespan="off",
         access_log=False,
@@ -91,7 +89,7 @@ async def serve(
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
     async with _beside(background):
         address = "{}:{}".format(*socket.getsockname()[:2])
-        said = {"event": "ready", "name": name, "listen": address, **also}
+        said = {"event": "ready", "name": name, "listen": address}
         print(json.dumps(said), flush=True)  # noqa: T201 - who started the program reads it
         await server.serve(sockets=[socket])
 

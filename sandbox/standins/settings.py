@@ -31,13 +31,3 @@ class StandinSettings(BaseSettings):
 
     standin_token: str = ""
     """Bearer token that the agency asks of its callers; empty asks for none."""
-
-    @property
-    def host(self) -> str:
-        """Host part of `listen`."""
-        return self.listen.rpartition(":")[0]
-
-    @property
-    def port(self) -> int:
-        """Port part of `listen`."""
-        return int(self.listen.rpartition(":")[2])
