@@ -1,0 +1,59 @@
+"""Run intake: `python -m services.intake`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import grpc.aio
+
+from mesh import service
+from mesh.batching import GroupCommit
+from mesh.service import Host
+from policies import reader
+from services.intake import keys
+from services.intake.commands import Rules
+from services.intake.config import Settings
+from services.intake.consumers import ReferralsHeard
+from services.intake.geography import areas
+from services.intake.servicer import ALLOWED, SERVICE, Intake, IntakeServicer
+from services.intake.topology import REFERRALS, STREAMS
+from songtor.intake.v1.intake_pb2_grpc import add_IntakeServiceServicer_to_server
+
+
+async def build(host: Host, settings: Settings) -> None:
+    """Open intake's parts."""
+    rules = Rules(reader.load(settings.policies_dir), areas(), keys.read(settings.keyset))
+    database = await host.database("intake")
+    bus = await host.bus()
+    outbox = host.outbox(database, bus, STREAMS)
+    host.consume(database, bus, REFERRALS, ReferralsHeard(host.clock).handle)
+    submissions = await host.stack.enter_async_context(
+        GroupCommit(
+            Intake(database, outbox, rules, host.clock).store,
+            batch=settings.commit_batch,
+            lanes=settings.commit_lanes,
+        )
+    )
+    servicer = IntakeServicer(
+        database,
+        submissions,
+        rules,
+        host.clock,
+        keep_after_closing=timedelta(days=settings.follow_up_days),
+    )
+
+    def register(server: grpc.aio.Server) -> tuple[str, ...]:
+        add_IntakeServiceServicer_to_server(servicer, server)
+        return (SERVICE,)
+
+    await host.serve(ALLOWED, register)
+
+
+def main() -> None:
+    """Read the settings and run."""
+    settings = Settings()
+    service.run("intake", settings, lambda host: build(host, settings))
+
+
+if __name__ == "__main__":
+    main()
