@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.nursery import Born, Nursery
+
 Probe = Callable[[], Awaitable[bool]]
 
 LEASH = Path(__file__).with_name("leash.py")
@@ -31,11 +33,21 @@ class ProcessSpec:
     command: tuple[str, ...]
     log: Path
     ready: Probe
+    module: str = ""
+    """Python module that `command` runs with -m, so that a nursery may start it instead."""
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     uid: int = -1
     gid: int = -1
+
+
+def python_process(
+    name: str, module: str, *, log: Path, ready: Probe, environment: Mapping[str, str]
+) -> ProcessSpec:
+    """Return the spec of `python -m module` under this interpreter."""
+    command = (sys.executable, "-m", module)
+    return ProcessSpec(name, command, log, ready, module=module, environment=environment)
 
 
 def base_environment() -> dict[str, str]:
@@ -55,15 +67,25 @@ def log_tail(log: Path) -> str:
 class Child:
     """A running `ProcessSpec`, in a process group of its own so that Ctrl-C reaches only us."""
 
-    def __init__(self, spec: ProcessSpec, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, spec: ProcessSpec, process: asyncio.subprocess.Process | Born) -> None:
         self.spec = spec
         self.started_at = time.monotonic()
         self._process = process
 
     @classmethod
-    async def spawn(cls, spec: ProcessSpec) -> Child:
+    async def spawn(cls, spec: ProcessSpec, nursery: Nursery | None = None) -> Child:
         """Start `spec` now; call from the main thread, whose death is what the leash watches."""
         spec.log.parent.mkdir(parents=True, exist_ok=True)
+        environment = base_environment() | dict(spec.environment)
+        if spec.module and nursery is not None:
+            born = await nursery.bear(
+                spec.module,
+                environment=environment,
+                log=spec.log,
+                death_signal=int(spec.stop_signal),
+            )
+            if born is not None:
+                return cls(spec, born)
         numbers = (int(spec.stop_signal), os.getpid(), spec.uid, spec.gid)
         leash = (sys.executable, "-I", "-S", str(LEASH), *(str(number) for number in numbers))
         with spec.log.open("ab") as log:
@@ -73,7 +95,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=base_environment() | dict(spec.environment),
+                env=environment,
                 cwd=spec.folder,
                 start_new_session=True,
             )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sandbox.nursery import Nursery
 from sandbox.process import Child, ProcessError
 from sandbox.supervisor.plan import GRACE, Member, Plan, Step, StopRank, check
 from sandbox.supervisor.state import ProcessState, StateFolder, born
@@ -48,8 +49,18 @@ class _Running:
 class Supervisor:
     """Runs one plan. `tell` hears every event and must not block."""
 
-    def __init__(self, plan: Plan, *, folder: StateFolder, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        folder: StateFolder,
+        tell: Callable[[Event], None],
+        preload: Sequence[str] = (),
+    ) -> None:
+        """`preload` names modules that a nursery imports once for all Python processes."""
         check(plan)
+        self._preload = preload
+        self._warming: asyncio.Task[Nursery | None] | None = None
         self._plan = plan
         self._folder = folder
         self._tell = tell
@@ -63,6 +74,7 @@ class Supervisor:
 
         What runs by then is left running: the caller stops it.
         """
+        self._warming = asyncio.create_task(self._warm_up())
         try:
             async with asyncio.TaskGroup() as group:
                 for part in self._plan:
@@ -79,6 +91,11 @@ class Supervisor:
         for rank in StopRank:
             members = [it for it in self._running.values() if it.member.rank is rank]
             await asyncio.gather(*(self._take_down(it) for it in members))
+        if self._warming is not None:
+            self._warming.cancel()
+            [nursery] = await asyncio.gather(self._warming, return_exceptions=True)
+            if isinstance(nursery, Nursery):
+                await nursery.close()
         self._publish()
 
     def kill(self) -> None:
@@ -104,6 +121,29 @@ class Supervisor:
             if it is not None
         ]
 
+    async def _warm_up(self) -> Nursery | None:
+        """Return a nursery that has imported its modules, or None: then nobody waits for one."""
+        if not self._preload:
+            return None
+        nursery = await Nursery.open(self._preload, log=self._folder.logs / "nursery.log")
+        if nursery is None:
+            return None
+        try:
+            if await nursery.warm():
+                return nursery
+        except asyncio.CancelledError:
+            await nursery.close()
+            raise
+        await nursery.close()
+        return None
+
+    async def _spawn(self, member: Member) -> Child:
+        spec = member.make()
+        # Importing by itself takes as long as waiting for the nursery, and the machine's time.
+        warming = self._warming if spec.module else None
+        nursery = None if warming is None else await asyncio.shield(warming)
+        return await Child.spawn(spec, nursery)
+
     async def _bring_up(self, part: Member | Step) -> None:
         for need in part.needs:
             await self._done[need].wait()
@@ -112,7 +152,7 @@ class Supervisor:
             await part.run()
             self._tell(Event(part.name, Happening.READY, time.monotonic() - began))
         else:
-            running = _Running(part, await Child.spawn(part.make()))
+            running = _Running(part, await self._spawn(part))
             self._running[part.name] = running
             await self._first_start(running, began)
             self._keepers.append(asyncio.create_task(self._keep(running)))
@@ -153,7 +193,7 @@ class Supervisor:
                 self._set(running, Happening.READY, seconds=took)
 
     async def _start_again(self, running: _Running) -> None:
-        running.child = await Child.spawn(running.member.make())
+        running.child = await self._spawn(running.member)
         running.restarts += 1
         self._set(running, Happening.STARTING)
 

@@ -1,12 +1,14 @@
-"""A process that answers /readyz, for tests of the supervisor. Run by path.
+"""A process that answers /readyz, for tests of the supervisor.
 
     python answering.py PORT [--deaf] [--fail-until FILE]
+    PORT=... python -m tests.fakes.answering
 
 `--deaf` ignores SIGTERM; `--fail-until FILE` makes FILE and ends with 1 while it is not there.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -34,4 +36,4 @@ def main(port: int, options: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(int(os.environ.get("PORT") or sys.argv[1]), sys.argv[2:])

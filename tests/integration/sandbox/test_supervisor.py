@@ -15,7 +15,7 @@ import pytest
 
 from sandbox.ports import LOCALHOST, free_port
 from sandbox.probes import http_ok
-from sandbox.process import ProcessError, ProcessSpec
+from sandbox.process import ProcessError, ProcessSpec, python_process
 from sandbox.supervisor.plan import Member, Step, StopRank
 from sandbox.supervisor.state import AlreadyRunningError, StateFolder, born
 from sandbox.supervisor.supervisor import Happening, Supervisor
@@ -28,32 +28,43 @@ LIMIT = 10
 class Hub:
     """A supervisor over answering processes, and everything that it told."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, preload: tuple[str, ...] = ()) -> None:
+        self._preload = preload
         self.state = StateFolder(folder)
         self.state.acquire()
         self.plan: list[Member | Step] = []
         self.events: list[tuple[str, Happening]] = []
         self._supervisor: Supervisor | None = None
 
-    def member(self, name: str, *options: str, rank=StopRank.SERVICE, needs=()) -> int:
+    def member(
+        self, name: str, *options: str, rank=StopRank.SERVICE, needs=(), module: str = ""
+    ) -> int:
         port = free_port()
-        spec = ProcessSpec(
-            name=name,
-            command=(sys.executable, "-S", str(ANSWERING), str(port), *options),
-            log=self.state.logs / f"{name}.log",
-            ready=partial(http_ok, LOCALHOST, port, "/readyz"),
-        )
+        log, ready = self.state.logs / f"{name}.log", partial(http_ok, LOCALHOST, port, "/readyz")
+        command = (sys.executable, "-S", str(ANSWERING), str(port), *options)
+        spec = ProcessSpec(name, command, log, ready)
+        if module:
+            port_is = {"PORT": str(port)}
+            spec = python_process(name, module, log=log, ready=ready, environment=port_is)
         self.plan.append(Member(name, rank, lambda: spec, needs, ready_within=LIMIT))
         return port
 
     async def start(self) -> None:
-        self._supervisor = Supervisor(self.plan, folder=self.state, tell=self._remember)
+        self._supervisor = Supervisor(
+            self.plan, folder=self.state, tell=self._remember, preload=self._preload
+        )
         await self._supervisor.start()
 
     async def stop(self) -> None:
         if self._supervisor is not None:
             await self._supervisor.stop()
+            self._supervisor = None
         self.state.release()
+
+    def nursery_pid(self) -> int:
+        children = Path("/proc/self/task") / str(os.getpid()) / "children"
+        pids = [int(word) for word in children.read_text().split()]
+        return next(pid for pid in pids if b"sandbox.nursery" in about(pid, "cmdline"))
 
     def pid(self, name: str) -> int:
         return next(state.pid for state in self.state.processes() if state.name == name)
@@ -199,3 +210,53 @@ async def test_children_do_not_outlive_a_killed_supervisor(private_folder):
     await next_one.clear_leftovers()
     assert born(left["adapter"]) is None
     next_one.release()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a nursery's children be ours")
+class TestNursery:
+    """Children that are forked ready-made are processes like all others."""
+
+    @pytest.fixture
+    async def nursed(self, private_folder):
+        hub = Hub(private_folder, preload=("http.server",))
+        hub.member("intake", module="tests.fakes.answering")
+        await hub.start()
+        yield hub
+        await hub.stop()
+
+    async def test_a_child_is_ours_and_named_after_its_module(self, nursed):
+        pid = nursed.pid("intake")
+        named = [sys.executable.encode(), b"-m", b"tests.fakes.answering"]
+        assert about(pid, "cmdline").rstrip(b"\0").split(b"\0") == named
+        parent, group = about(pid, "stat").rpartition(b")")[2].split()[1:3]
+        assert (int(parent), int(group)) == (os.getpid(), pid)
+
+    async def test_a_killed_child_comes_back(self, nursed):
+        os.kill(nursed.pid("intake"), signal.SIGKILL)
+        await nursed.expects("intake", Happening.READY, times=2)
+        assert nursed.restarts("intake") == 1
+
+    async def test_a_killed_nursery_is_missed_by_nobody(self, nursed):
+        os.kill(nursed.nursery_pid(), signal.SIGKILL)
+        os.kill(nursed.pid("intake"), signal.SIGKILL)
+        await nursed.expects("intake", Happening.READY, times=2)
+
+    async def test_stopping_reaches_it(self, nursed):
+        pid = nursed.pid("intake")
+        await nursed.stop()
+        assert nursed.order(Happening.STOPPED) == ["intake"]
+        assert born(pid) is None
+
+
+def about(pid: int, what: str) -> bytes:
+    return Path(f"/proc/{pid}/{what}").read_bytes()
+
+
+async def test_a_nursery_that_cannot_import_is_done_without(private_folder):
+    hub = Hub(private_folder, preload=("no_such_module_anywhere",))
+    hub.member("intake", module="tests.fakes.answering")
+    try:
+        await hub.start()
+        assert hub.order(Happening.READY) == ["intake"]
+    finally:
+        await hub.stop()
