@@ -84,7 +84,10 @@ class Notice:
     recipient_id: str
     address: str
     channel: str
-    priority: str
+    rank: int
+    """0 goes first: an emergency never waits behind a backlog."""
+    resend_unknown: bool
+    """Of unknown fate, it is sent again with the same reference."""
     created_at: datetime
 
 

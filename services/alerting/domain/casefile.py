@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from uuid import UUID
 
 from directory.model import Snapshot
@@ -24,6 +25,16 @@ class Rules:
     policies: Policies
     hours: Hours
     snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing told by another service: what it says of the case, and what happened."""
+
+    case: Case
+    at: datetime
+    holder: Holder | None = None
+    signal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,8 +117,10 @@ def retarget(
 
     An obligation that is broken already stays broken as it was.
     """
-    if clock.stopped_at is not None or clock.breached or (
-        (clock.frame_id, clock.calendar, clock.budget) == (frame.id, calendar, frame.budget)
+    if (
+        clock.stopped_at is not None
+        or clock.breached
+        or ((clock.frame_id, clock.calendar, clock.budget) == (frame.id, calendar, frame.budget))
     ):
         return clock, ()
     moved = replace(

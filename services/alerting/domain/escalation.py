@@ -40,6 +40,7 @@ from services.alerting.domain.recipients import (
 )
 
 WARNING = "warning"
+RANKS = {"emergency": 0, "high": 1, "normal": 2}
 
 
 def warning_of(policy: EscalationPolicy, percent: int) -> EscalationPolicy:
@@ -203,7 +204,8 @@ def _notices(rules: Rules, alert: Alert, people: Iterable[Unit], *, now: datetim
             recipient_id=unit.id,
             address=unit.email,
             channel=channel,
-            priority=priority.code,
+            rank=RANKS.get(priority.code, 1),
+            resend_unknown=priority.resend_unknown,
             created_at=now,
         )
         for unit in people

@@ -6,6 +6,7 @@ widens it, and nobody in the case's conflict-of-interest set hears of the case.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from directory.model import Snapshot, Unit
@@ -23,10 +24,18 @@ class Audience:
     unit_id: str = ""
 
 
-def conflicted(case: Case, unit: Unit) -> bool:
-    """Return whether `unit`, its agency or the ministry it speaks for is implicated."""
+def excludes(excluded: Collection[str], unit: Unit) -> bool:
+    """Return whether a conflict-of-interest set names `unit`, its agency or its ministry.
+
+    A ministry's desk speaks for its ministry, whoever runs it.
+    """
     agency = unit.ministry if unit.tier == MINISTRY else unit.agency
-    return unit.id in case.excluded or f"agency:{agency}" in case.excluded
+    return unit.id in excluded or f"agency:{agency}" in excluded
+
+
+def conflicted(case: Case, unit: Unit) -> bool:
+    """Return whether `unit` must learn nothing of `case`."""
+    return excludes(case.excluded, unit)
 
 
 def may_be_told(case: Case, audience: Audience, unit: Unit) -> bool:

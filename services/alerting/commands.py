@@ -1,0 +1,152 @@
+"""What alerting is told to do: read, decide, write, announce, in the caller's transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from directory.model import Snapshot
+from mesh import audit, telemetry
+from mesh.audit import Leaf
+from mesh.database import Transaction
+from mesh.errors import NotFoundError
+from mesh.outbox import Outbox
+from policies.model import Policies
+from services.alerting import storage, wire
+from services.alerting.domain import escalation, happenings
+from services.alerting.domain.alerts import ARMED, Alert
+from services.alerting.domain.case import Case
+from services.alerting.domain.casefile import CaseFile, Happening, Rules
+from services.alerting.domain.clocks import Hours
+from services.alerting.storage import Files
+
+AUDITED = frozenset({"opened", "acknowledged", "went_up", "resolved"})
+"""What an alert's history shares with the audit log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """By what alerting decides, and whom it wakes when there is something to send."""
+
+    policies: Policies
+    hours: Hours
+    directory: Callable[[], Snapshot]
+    """Returns the directory in force; raises `UnavailableError` until one is loaded."""
+    outbox: Outbox
+    to_send: asyncio.Event
+
+    def rules(self) -> Rules:
+        return Rules(self.policies, self.hours, self.directory())
+
+
+async def take_in(
+    tx: Transaction, engine: Engine, told: Sequence[Happening], *, now: datetime
+) -> None:
+    """Take in what other services tell. Everything an emergency needs is written here and now."""
+    rules = engine.rules()
+    before = await storage.lock(tx, _joined(told))
+    after = dict(before)
+    for happening in told:
+        case_id = happening.case.case_id
+        after[case_id] = _take(after[case_id], happening, rules, now=now)
+    await _write(tx, engine, before, after, now=now)
+
+
+def _joined(told: Iterable[Happening]) -> list[Case]:
+    cases: dict[UUID, Case] = {}
+    for happening in told:
+        case = happening.case
+        known = cases.get(case.case_id)
+        cases[case.case_id] = known.joined(case) if known else case
+    return list(cases.values())
+
+
+def _take(file: CaseFile, happening: Happening, rules: Rules, *, now: datetime) -> CaseFile:
+    file = happenings.seen(file, happening.case, rules, now=now)
+    if happening.holder is not None:
+        file = happenings.assigned(file, happening.holder, rules, at=happening.at, now=now)
+    if happening.signal:
+        file = happenings.signalled(file, happening.signal, rules, at=happening.at, now=now)
+    return file
+
+
+async def sweep(tx: Transaction, engine: Engine, *, now: datetime, limit: int) -> int:
+    """Fire deadlines that are due, oldest first; return how many were claimed."""
+    rules = engine.rules()
+    due = await storage.claim_due(tx, now=now, limit=limit)
+    if not due:
+        return 0
+    before = await storage.load(tx, [deadline.case_id for deadline in due])
+    after = dict(before)
+    for deadline in due:
+        telemetry.observe(telemetry.DEADLINE_LATENESS, (now - deadline.due_at).total_seconds())
+        after[deadline.case_id] = happenings.fired(
+            after[deadline.case_id], rules, deadline, now=now
+        )
+    await _write(tx, engine, before, after, now=now)
+    return len(due)
+
+
+async def acknowledge(
+    tx: Transaction, engine: Engine, alert_id: UUID, *, by: str, note: str, now: datetime
+) -> tuple[Alert, Case]:
+    """Say that a person took an alert in hand; repeating it changes nothing."""
+    before, file, alert = await _file_of(tx, alert_id)
+    after = escalation.acknowledge(file, alert, by=by, note=note, now=now)
+    await _write(tx, engine, before, {file.case.case_id: after}, now=now)
+    return after.alerts[alert_id], after.case
+
+
+async def undeliverable(tx: Transaction, engine: Engine, alert_id: UUID, *, now: datetime) -> None:
+    """Go on to whoever comes next, because no message of the last step arrives."""
+    before, file, alert = await _file_of(tx, alert_id)
+    after = escalation.undeliverable(file, engine.rules(), alert, now=now)
+    await _write(tx, engine, before, {file.case.case_id: after}, now=now)
+
+
+async def _file_of(tx: Transaction, alert_id: UUID) -> tuple[Files, CaseFile, Alert]:
+    case_id = await storage.case_of_alert(tx, alert_id)
+    files = await storage.load(tx, [case_id], lock=True) if case_id else {}
+    if case_id is None or files[case_id].alerts[alert_id].state == ARMED:
+        raise NotFoundError("no such alert", reason="NO_SUCH_ALERT")
+    return files, files[case_id], files[case_id].alerts[alert_id]
+
+
+async def _write(
+    tx: Transaction, engine: Engine, before: Mapping[UUID, CaseFile], after: Files, *, now: datetime
+) -> None:
+    """Save the difference, announce the alerts that changed, and leave their audit leaves."""
+    await storage.save(tx, before, after, now=now)
+    await engine.outbox.append(
+        tx,
+        [
+            wire.alert_event(alert, after[case_id].case, now=now)
+            for case_id in after
+            for alert in _announced(before[case_id], after[case_id])
+        ],
+    )
+    await audit.append(
+        tx,
+        [
+            Leaf(event.actor, f"alert_{event.what}", str(event.alert_id), {"detail": event.detail})
+            for file in after.values()
+            for event in file.alert_events
+            if event.what in AUDITED
+        ],
+        now=now,
+    )
+    if any(file.notices for file in after.values()):
+        tx.after_commit(engine.to_send.set)
+
+
+def _announced(before: CaseFile, after: CaseFile) -> list[Alert]:
+    """Return the alerts whose state is another now; what is only armed is nobody's to see."""
+    states = {alert_id: alert.state for alert_id, alert in before.alerts.items()}
+    return [
+        alert
+        for alert_id, alert in after.alerts.items()
+        if alert.state not in (ARMED, states.get(alert_id))
+    ]
