@@ -77,7 +77,8 @@ def fired(file: CaseFile, rules: Rules, deadline: Deadline, *, now: datetime) ->
     if clock.gen != deadline.gen or clock.running_since is None:
         return file
     if deadline.stage < BREACH:
-        return _warn(_arm(file, rules, clock, deadline.stage), rules, clock, deadline, now=now)
+        stage = _latest_warning(rules, clock, deadline.stage, now=now)
+        return _warn(_arm(file, rules, clock, stage), rules, clock, stage, now=now)
     file = file.with_clock(replace(clock, breached=True))
     policy = _policy_for_step(rules, clock.step)
     told = escalation.audiences(file, rules, policy, clock.assignment_id)
@@ -94,9 +95,17 @@ def fired(file: CaseFile, rules: Rules, deadline: Deadline, *, now: datetime) ->
     return _settle(file, now=now)
 
 
-def _warn(
-    file: CaseFile, rules: Rules, clock: CaseClock, deadline: Deadline, *, now: datetime
-) -> CaseFile:
+def _latest_warning(rules: Rules, clock: CaseClock, stage: int, *, now: datetime) -> int:
+    """Return the last warning that has come by now: after a sleep only that one is worth a word."""
+    while (following := clocks.next_stage(clock, stage)) is not None and following < BREACH:
+        at = clocks.reaches(clock, rules.hours, following)
+        if at is None or at > now:
+            break
+        stage = following
+    return stage
+
+
+def _warn(file: CaseFile, rules: Rules, clock: CaseClock, stage: int, *, now: datetime) -> CaseFile:
     """Tell the units that hold the work, and only them, that a budget runs out.
 
     A warning that comes only when it is too late warns nobody: the breach is told instead.
@@ -104,7 +113,7 @@ def _warn(
     due = clocks.reaches(clock, rules.hours, BREACH)
     if due is None or due <= now:
         return file
-    policy = escalation.warning_of(_policy_for_step(rules, clock.step), deadline.stage)
+    policy = escalation.warning_of(_policy_for_step(rules, clock.step), stage)
     told = escalation.audiences(file, rules, policy, clock.assignment_id)
     return escalation.raise_alert(
         file, rules, policy, told, kind=WARNING, cause=clock.step, breached_at=due, now=now
