@@ -50,7 +50,10 @@ class DemoReport:
     channel: str
     problem: str
     ess_cause: str
+    judged: str
+    """Urgency as the door judges it; empty leaves it to the hub."""
     urgency: str
+    """What the hub must make of it."""
     silent: bool
     province: str
     district: str
@@ -117,8 +120,8 @@ class _Writer:
     ) -> None:
         number = len(self.written) + 1
         province, district, subdistrict = place
-        scenes = _scenes()[cause or problem]
-        scene = scenes[number % len(scenes)]
+        scene = _scene(cause or problem, number, adult=ending is not Ending.COMPLETED)
+        screened = _screened(problem, urgency, cause, scene["who"]["age"])
         doors = EMERGENCY_DOORS if cause else DOORS
         channel = channel or doors[number % len(doors)]
         pinned = bool(cause) or channel in {"mobile_app", "volunteer_app"}
@@ -132,7 +135,8 @@ class _Writer:
                 channel=channel,
                 problem=problem,
                 ess_cause=cause,
-                urgency="crisis" if cause else urgency,
+                judged="" if cause or urgency == "normal" else urgency,
+                urgency=screened,
                 silent=silent,
                 province=province.code,
                 district=district.code,
@@ -147,7 +151,7 @@ class _Writer:
                 expected=expected(
                     problem,
                     province=province.code,
-                    urgency="crisis" if cause else urgency,
+                    urgency=screened,
                     ess=bool(cause),
                     in_hours=wave is Wave.WORKING_DAY,
                     ending=ending,
@@ -231,6 +235,22 @@ def _without_a_place(writer: _Writer) -> None:
         narrative="นั่งรถมากับคนแปลกหน้า ไม่รู้ว่าตอนนี้อยู่ที่ไหน โทรศัพท์ใกล้หมดแบต ช่วยด้วย",
         expected=Expected("msdhs", ("central_desk",)),
     )
+
+
+def _scene(about: str, number: int, *, adult: bool) -> dict[str, Any]:
+    """Return the next scene in turn; an adult's where a child would change what must happen."""
+    scenes = [scene for scene in _scenes()[about] if not adult or scene["who"]["age"] >= 15]
+    return scenes[number % len(scenes)]
+
+
+def _screened(problem: str, judged: str, cause: str, age: int) -> str:
+    """Return the urgency after screening: a child under 15 at work, traded or pregnant is a crisis.
+
+    So say the domain notes (section 2.3): what was judged at the door is never lowered.
+    """
+    if cause or (age < 15 and problem in {"child_labour", "trafficking", "unready_pregnancy"}):
+        return "crisis"
+    return judged
 
 
 def _place(province: Province, n: int) -> tuple[Province, District, Subdistrict]:

@@ -42,6 +42,14 @@ def test_some_cannot_speak_and_some_give_no_name():
     assert all(report.anonymous and report.ess for report in silent)
 
 
+def test_a_child_under_15_at_work_or_traded_is_a_crisis_whatever_the_door_judged():
+    children = [r for r in REPORTS if r.person.age and r.person.age < 15 and not r.ess]
+    raised = [report for report in children if report.problem in {"child_labour", "trafficking"}]
+    assert raised
+    assert {report.urgency for report in raised} == {"crisis"}
+    assert any(report.judged != "crisis" for report in raised)
+
+
 def test_a_few_are_there_to_go_wrong():
     endings = Counter(report.expected.ending for report in REPORTS)
     assert endings[Ending.DECLINED_ONCE] == 2
@@ -66,7 +74,7 @@ def test_child_labour_is_reported_where_no_labour_unit_takes_reports():
 def test_it_is_the_same_on_every_machine():
     lines = [json.dumps(asdict(report), ensure_ascii=False) for report in REPORTS]
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    assert digest == "a1783fab0eaeffe59aa56edf8b4dbba946c1f8c772311cae0afcaee6f3f9d696"
+    assert digest == "5651c8e330a552b2edb170d403c09dd0ed32858afef665c9cc237b08eca68bc5"
 
 
 def test_each_report_has_a_key_an_id_and_a_mark_of_its_own():
