@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from adapters.sdk.config import AdapterSettings
+from cli.rollout import Rollout
 from mesh.config import ProcessSettings
 from tools import broker_users
 from tools.wire import ROOT
@@ -96,7 +97,7 @@ def made() -> dict[Path, str]:
     """Return what each made file has to hold."""
     return {
         CONFIGURATION: configuration(),
-        broker_users.USERS: broker_users.users(broker_users.grants()),
+        broker_users.USERS: broker_users.users(Rollout.of_this_version().grants),
     }
 
 

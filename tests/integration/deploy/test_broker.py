@@ -15,6 +15,7 @@ import pytest_asyncio
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from cli.rollout import migrations_grant
 from mesh.identity import DevelopmentAuthority, Identity
 from mesh.messaging import Bus, Event, connect
 from mesh.topology import Durable, Stream, apply, grant, reconcile_subject
@@ -22,7 +23,7 @@ from sandbox.ports import LOCALHOST, free_ports
 from sandbox.probes import http_ok
 from sandbox.process import Child, ProcessSpec
 from sandbox.servers.nats import program
-from tools.broker_users import migrations, users
+from tools.broker_users import users
 
 CONFIGURATION = Path(__file__).parents[3] / "deploy/k8s/components/nats/nats.conf"
 SERVERS = 3
@@ -77,7 +78,7 @@ class Cluster:
         (folder / "users.json").write_text(
             users(
                 [
-                    migrations(),
+                    migrations_grant(),
                     grant(WRITER, streams=[NEWS]),
                     grant(READER, durables=[READING]),
                 ]
