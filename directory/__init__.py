@@ -1,5 +1,6 @@
 """The directory: every unit of every agency, as one immutable snapshot held in memory.
 
-Pure but for `directory.replica`, which loads a snapshot from the registry and keeps it fresh. The
-registry, routing, alerting and the gateway share it; it knows no case and no person.
+The registry, routing, alerting and the gateway share it; it knows no case and no person. Pure but
+for its edges: `wire` speaks protobuf, `replica` follows the registry, `releasing` sends it a new
+directory, `archive` keeps a snapshot in a file.
 """

@@ -166,7 +166,7 @@ class Snapshot:
             by_coverage=_frozen(covering),
             by_province=_frozen(standing),
             centres=_centres(by_id.values()),
-            desks={(unit.tier, _scope(unit)): unit for unit in by_id.values() if unit.tier},
+            desks={desk_key(unit): unit for unit in by_id.values() if unit.tier},
         )
 
     def covering(self, kinds: Iterable[Kind], area: str) -> Iterator[Unit]:
@@ -211,5 +211,6 @@ def _centres(units: Iterable[Unit]) -> dict[str, Point]:
     return centres
 
 
-def _scope(desk: Unit) -> str:
-    return {"province": desk.province, "ministry": desk.ministry}.get(desk.tier, "")
+def desk_key(desk: Unit) -> tuple[str, str]:
+    """Return the tier and what part of it the desk is told about: a province, a ministry, all."""
+    return desk.tier, {"province": desk.province, "ministry": desk.ministry}.get(desk.tier, "")

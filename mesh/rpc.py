@@ -7,7 +7,7 @@ checked against the rules in the proto files before a servicer sees them.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import grpc
@@ -80,8 +80,13 @@ def channel(address: str, identity: Identity | None, *, service: str) -> grpc.ai
     )
 
 
-async def call(method: Callable[..., Awaitable[R]], request: Message, *, timeout: float = 5.0) -> R:
-    """Call a unary method and return its answer, or raise one of the family.
+async def call(
+    method: Callable[..., Awaitable[R]],
+    request: Message | AsyncIterable[Message],
+    *,
+    timeout: float = 5.0,
+) -> R:
+    """Call a method that answers once and return its answer, or raise one of the family.
 
     `UnavailableError` means that nothing was done; `UnknownOutcomeError` that nobody knows: ask
     again under the same key. Never retries by itself.

@@ -1,0 +1,86 @@
+"""The release in force, held in memory by each process of the registry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+
+import structlog
+
+from directory.model import Snapshot
+from mesh.database import Database, Row
+from mesh.errors import FailedPreconditionError, UnavailableError
+from services.registry import storage
+from services.registry.storage import Release
+
+log = structlog.get_logger(__name__)
+
+
+class Current:
+    """Answers are read from here; PostgreSQL is asked only whether there is something newer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._held: tuple[Release, Snapshot] | None = None
+        self._changed = asyncio.Condition()
+        self._closed = False
+
+    def release(self) -> Release:
+        """Return the release in force; `FailedPreconditionError` before the first import."""
+        return self._both()[0]
+
+    def snapshot(self) -> Snapshot:
+        """Return its units, indexed."""
+        return self._both()[1]
+
+    def _both(self) -> tuple[Release, Snapshot]:
+        if self._held is None:
+            raise FailedPreconditionError("nothing was released yet", reason="NO_RELEASE")
+        return self._held
+
+    async def refresh(self) -> None:
+        """Load the newest release unless it is held already."""
+        async with self._database.transaction() as tx:
+            release = await storage.newest(tx)
+            if release is None or (self._held and self._held[0] == release):
+                return
+            rows = await storage.units_of(tx, release.version)
+        snapshot = await asyncio.to_thread(_indexed, release, rows)
+        async with self._changed:
+            self._held = release, snapshot
+            self._changed.notify_all()
+        log.info("release_in_force", version=release.version, units=release.unit_count)
+
+    async def follow(self, *, every: float) -> None:
+        """Refresh for ever; while PostgreSQL is away, what is held stays in force."""
+        while True:
+            try:
+                await self.refresh()
+            except UnavailableError as error:
+                log.warning("refresh_waits", reason=error.reason)
+            await asyncio.sleep(every)
+
+    async def releases(self) -> AsyncIterator[Release]:
+        """Yield the release in force and each later one, until this process stops."""
+        seen: Release | None = None
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(partial(self._is_news, seen))
+                if self._closed or self._held is None:
+                    return
+                seen = self._held[0]
+            yield seen
+
+    def _is_news(self, seen: Release | None) -> bool:
+        return self._closed or (self._held is not None and self._held[0] != seen)
+
+    async def close(self) -> None:
+        """End every watch, so that the server can stop without waiting for them."""
+        async with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+def _indexed(release: Release, rows: Sequence[Row]) -> Snapshot:
+    return Snapshot.of(release.version, map(storage.unit_from, rows), digest=release.digest)

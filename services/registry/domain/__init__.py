@@ -1,0 +1,1 @@
+"""What a directory must be before it is released. Pure."""

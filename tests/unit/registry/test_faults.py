@@ -1,0 +1,84 @@
+"""A directory is released whole or refused with every reason named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from policies.reader import load
+from sandbox.national import national_units
+from services.registry.domain.faults import Codes, faults
+from services.registry.geography import areas
+from tests.unit.directory.registries import central_desk, unit
+
+CODES = Codes(load(), areas(), allow_synthetic=True)
+SOUND = unit("a", "500101", unit_type="police_station")
+DESK = central_desk()
+
+
+def reasons(*units, codes=CODES):
+    return {(fault.field, fault.reason) for fault in faults(units, codes)}
+
+
+def test_the_national_registry_has_no_fault():
+    assert list(faults(national_units(), CODES)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "reason"),
+    [
+        ({"agency": "nobody"}, "agency", "UNKNOWN_CODE"),
+        ({"ministry": "nobody"}, "ministry", "UNKNOWN_CODE"),
+        ({"unit_type": "castle"}, "unit_type", "UNKNOWN_CODE"),
+        ({"roles": ("front_line_2", "king")}, "roles", "UNKNOWN_CODE"),
+        ({"problem_types": ("dragons",)}, "problem_types", "UNKNOWN_CODE"),
+        ({"hours": "sometimes"}, "hours", "UNKNOWN_CODE"),
+        ({"adapter": "fax"}, "adapter", "UNKNOWN_CODE"),
+        ({"tier": "cloud"}, "tier", "UNKNOWN_CODE"),
+        ({"coverage": ("5001", "5099")}, "coverage", "UNKNOWN_CODE"),
+        ({"subdistrict": "500199"}, "place", "UNKNOWN_CODE"),
+        ({"district": "5101"}, "place", "NOT_NESTED"),
+        ({"province": "5"}, "place", "NOT_NESTED"),
+        ({"parent": "nobody"}, "parent_id", "UNKNOWN_UNIT"),
+        ({"parent": "a"}, "parent_id", "COMMAND_CYCLE"),
+    ],
+)
+def test_a_fault_names_the_unit_the_field_and_the_reason(change, field, reason):
+    assert (f"a.{field}", reason) in reasons(replace(SOUND, **change), DESK)
+
+
+def test_a_sound_directory_has_no_fault():
+    assert reasons(SOUND, DESK) == set()
+
+
+def test_an_id_stands_once():
+    assert reasons(SOUND, SOUND, DESK) == {("a.unit_id", "DUPLICATE_ID")}
+
+
+def test_a_cycle_through_others_is_found_and_those_outside_it_are_not_blamed():
+    ring = [replace(SOUND, id=i, parent=p) for i, p in (("a", "b"), ("b", "c"), ("c", "a"))]
+    assert reasons(*ring, replace(SOUND, id="d"), DESK) == {
+        (f"{unit_id}.parent_id", "COMMAND_CYCLE") for unit_id in "abc"
+    }
+
+
+def test_a_directory_without_a_central_desk_is_refused():
+    assert reasons(SOUND) == {("units", "NO_CENTRAL_DESK")}
+
+
+def test_two_desks_of_one_province_are_refused_and_of_two_are_not():
+    one = replace(SOUND, tier="province")
+    assert reasons(one, replace(one, id="b", district="5007", subdistrict="500701"), DESK) == {
+        ("a.tier", "SECOND_DESK"),
+        ("b.tier", "SECOND_DESK"),
+    }
+    other = replace(one, id="b", province="51", district="5101", subdistrict="510101")
+    assert reasons(one, other, DESK) == set()
+
+
+def test_made_up_units_are_refused_outside_a_sandbox():
+    strict = replace(CODES, allow_synthetic=False)
+    assert reasons(SOUND, replace(DESK, synthetic=False), codes=strict) == {
+        ("a.synthetic", "SYNTHETIC")
+    }
