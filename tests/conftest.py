@@ -16,6 +16,8 @@ import pytest_asyncio
 
 from tests.backends import Servers, choice
 
+pytest.register_assert_rewrite("adapters.sdk.conformance")
+
 
 @cache
 def _choice() -> choice.Choice:
