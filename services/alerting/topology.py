@@ -9,10 +9,29 @@ ALERT = Stream("ALERT", ("alert.v1.>",))
 STREAMS = (ALERT,)
 
 CASES = Durable("alerting-cases", "CASE", ("case.v1.reported.>",))
+# `received` is left out: that the agency's system has a copy starts, stops and tells nothing.
+_STATES = (
+    "requested",
+    "accepted",
+    "in_progress",
+    "on_hold",
+    "cancel_requested",
+    "cancelled",
+    "declined",
+    "completed",
+    "failed",
+    "transferred",
+    "entered_in_error",
+)
 REFERRALS = Durable(
     "alerting-referrals",
     "REFERRAL",
-    ("assignment.v1.>", "milestone.v1.reached", "milestone.v1.closed", "referral.v1.unroutable"),
+    (
+        *(f"assignment.v1.{state}" for state in _STATES),
+        "milestone.v1.reached",
+        "milestone.v1.closed",
+        "referral.v1.unroutable",
+    ),
 )
 DURABLES = (CASES, REFERRALS)
 

@@ -91,7 +91,8 @@ class Wire:
             ministry="police",
             occurred_at=now,
         )
-        await self.says("assignment.v1.any", message)
+        name = routing_pb2.AssignmentState.Name(state).removeprefix("ASSIGNMENT_STATE_").lower()
+        await self.says(f"assignment.v1.{name}", message)
 
     async def milestone(self, kind: str) -> None:
         message = routing_events.MilestoneRecorded(

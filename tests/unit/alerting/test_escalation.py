@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.alerting.domain import happenings
 from services.alerting.domain.alerts import ACKNOWLEDGED, from_record, to_record
 from tests.unit.alerting.world import (
     POLICIES,
@@ -126,6 +127,7 @@ def test_the_head_of_a_desk_is_never_out_of_its_scope() -> None:
     )
     told = story.passes(hours=30).told("reach_overdue")
     assert "ministry-labour" not in told
+    assert told.count("province-50") == 2  # so the desk is its own head
     assert "province-51" not in told
 
 
@@ -242,3 +244,21 @@ def test_no_open_alert_is_without_a_next_step_or_central_behind_it() -> None:
         for alert in story.open():
             if alert.kind != "warning":
                 assert alert.alert_id in story.armed or alert.group in centrals
+
+
+def test_a_deadline_of_an_older_generation_does_nothing() -> None:
+    story = accepted()
+    stale = next(d for d in story.armed.values() if story.file.clocks[d.owner].step == "reach")
+    story.reached()
+    assert happenings.fired(story.file, story.rules, stale, now=stale.due_at) is story.file
+    late = accepted().passes(hours=24)
+    next_step = late.armed[late.open("central")[0].alert_id]
+    late.passes(hours=1)
+    assert happenings.fired(late.file, late.rules, next_step, now=late.now) is late.file
+
+
+def test_a_clock_that_was_held_to_another_time_frame_ignores_its_old_deadline() -> None:
+    story = Story(urgency="normal")
+    stale = next(d for d in story.armed.values() if story.file.clocks[d.owner].step == "closure")
+    story.tells(urgency="crisis")
+    assert happenings.fired(story.file, story.rules, stale, now=stale.due_at) is story.file

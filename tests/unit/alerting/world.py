@@ -84,6 +84,7 @@ class Story:
         self.armed: dict[UUID, Deadline] = {}
         self.notices: list[tuple[datetime, Notice]] = []
         self.breaches: list[tuple[str, datetime]] = []
+        self.facts: list[tuple[UUID, int]] = []
         self._take(happenings.seen(self.file, self.file.case, self.rules, now=self.now))
 
     def tells(self, **fields: Any) -> Story:
@@ -139,6 +140,7 @@ class Story:
         if deadline.purpose == "clock" and deadline.stage == 100:
             clock = self.file.clocks[deadline.owner]
             self.breaches.append((clock.step, deadline.due_at))
+            self.facts.append((clock.clock_id, clock.gen))
         self._take(happenings.fired(self.file, self.rules, deadline, now=self.now))
 
     def _take(self, file: CaseFile) -> None:
