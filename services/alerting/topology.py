@@ -5,10 +5,16 @@ from __future__ import annotations
 from mesh.identity import spiffe_id
 from mesh.topology import Durable, Stream, grant
 
-ALERT = Stream("ALERT", ("alert.v1.>",))
+ALERT = Stream("ALERT", ("alert.v1.>",), max_bytes=512 * 1024**2)
 STREAMS = (ALERT,)
 
-CASES = Durable("alerting-cases", "CASE", ("case.v1.reported.>",))
+# Emergencies have a reader of their own: nothing that can wait goes before them.
+CASES_FAST = Durable("alerting-cases-fast", "CASE", ("case.v1.reported.ess",))
+CASES = Durable(
+    "alerting-cases",
+    "CASE",
+    ("case.v1.reported.crisis", "case.v1.reported.urgent", "case.v1.reported.normal"),
+)
 # `received` is left out: that the agency's system has a copy starts, stops and tells nothing.
 _STATES = (
     "requested",
@@ -33,6 +39,6 @@ REFERRALS = Durable(
         "referral.v1.unroutable",
     ),
 )
-DURABLES = (CASES, REFERRALS)
+DURABLES = (CASES_FAST, CASES, REFERRALS)
 
 GRANT = grant(spiffe_id("service", "alerting"), streams=STREAMS, durables=DURABLES)
