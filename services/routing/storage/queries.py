@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -83,13 +82,13 @@ async def decision_of(tx: Transaction, assignment_id: UUID) -> DecisionRecord | 
     row = rows[0]
     return DecisionRecord(
         rule=row["rule"],
-        candidates=tuple((unit_id, reason) for unit_id, reason in json.loads(row["candidates"])),
-        fallback_chain=tuple(json.loads(row["fallback_chain"])),
+        candidates=tuple((unit_id, reason) for unit_id, reason in row["candidates"]),
+        fallback_chain=tuple(row["fallback_chain"]),
         decided_at=row["decided_at"],
         registry_version=row["registry_version"],
         registry_digest=row["registry_digest"],
         policy_digest=row["policy_digest"],
-        policy_versions=json.loads(row["policy_versions"]),
+        policy_versions=row["policy_versions"],
     )
 
 
