@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import structlog
+
 from directory.model import Snapshot
 from mesh import audit, telemetry
 from mesh.audit import Leaf
@@ -17,12 +19,15 @@ from mesh.outbox import Outbox
 from policies.model import Policies
 from services.alerting import storage, wire
 from services.alerting.domain import escalation, happenings
-from services.alerting.domain.alerts import ARMED, Alert
+from services.alerting.domain.alerts import ARMED, Alert, Deadline
 from services.alerting.domain.case import Case
 from services.alerting.domain.casefile import CaseFile, Happening, Rules
 from services.alerting.domain.clocks import Hours
 from services.alerting.storage import Files
 
+log = structlog.get_logger(__name__)
+
+BREACHES_UNTOLD = "songtor.alerting.breaches_untold"
 AUDITED = frozenset({"opened", "acknowledged", "went_up", "resolved"})
 """What an alert's history shares with the audit log."""
 
@@ -83,11 +88,19 @@ async def sweep(tx: Transaction, engine: Engine, *, now: datetime, limit: int) -
     after = dict(before)
     for deadline in due:
         telemetry.observe(telemetry.DEADLINE_LATENESS, (now - deadline.due_at).total_seconds())
-        after[deadline.case_id] = happenings.fired(
-            after[deadline.case_id], rules, deadline, now=now
-        )
+        file = happenings.fired(after[deadline.case_id], rules, deadline, now=now)
+        after[deadline.case_id] = file
+        if deadline.purpose == happenings.CLOCK and not _anybody_told(file, deadline):
+            # Every desk is implicated, or none exists: the operators are the last who can act.
+            log.error("breach_untold", case_id=str(deadline.case_id))
+            telemetry.count(BREACHES_UNTOLD)
     await _write(tx, engine, before, after, now=now)
     return len(due)
+
+
+def _anybody_told(file: CaseFile, deadline: Deadline) -> bool:
+    clock = file.clocks[deadline.owner]
+    return not clock.breached or any(alert.cause == clock.step for alert in file.alerts.values())
 
 
 async def acknowledge(

@@ -19,7 +19,7 @@ from services.alerting.domain.case import Case, Holder
 from services.alerting.domain.casefile import CaseFile, Rules
 from services.alerting.domain.clocks import BREACH, CaseClock, Moved
 from services.alerting.domain.escalation import WARNING
-from services.alerting.domain.recipients import MINISTRY
+from services.alerting.domain.recipients import MINISTRY, conflicted, desk_of
 
 RECEIVER = "receiver"
 CLOCK = "clock"
@@ -41,7 +41,7 @@ def seen(file: CaseFile, case: Case, rules: Rules, *, now: datetime) -> CaseFile
                 file = _stop(file, rules, running, min(ended[0], now), ended[1])
     for holder in file.holders.values():
         file = _hold_holder(file, rules, holder, now, now=now)
-    return _settle(_raise_emergency(file, rules, now=now), now=now)
+    return _settle(_raise_emergency(file, rules, now=now), rules, now=now)
 
 
 def assigned(
@@ -53,7 +53,7 @@ def assigned(
         return file
     file = replace(file, holders={**file.holders, holder.assignment_id: holder})
     file = _hold_holder(file, rules, holder, at, now=now)
-    return _settle(_raise_emergency(file, rules, now=now), now=now)
+    return _settle(_raise_emergency(file, rules, now=now), rules, now=now)
 
 
 def signalled(
@@ -92,7 +92,7 @@ def fired(file: CaseFile, rules: Rules, deadline: Deadline, *, now: datetime) ->
         breached_at=deadline.due_at,
         now=now,
     )
-    return _settle(file, now=now)
+    return _settle(file, rules, now=now)
 
 
 def _latest_warning(rules: Rules, clock: CaseClock, stage: int, *, now: datetime) -> int:
@@ -146,10 +146,15 @@ def _raise_emergency(file: CaseFile, rules: Rules, *, now: datetime) -> CaseFile
     )
 
 
-def _settle(file: CaseFile, *, now: datetime) -> CaseFile:
-    """End every alert whose reason is gone."""
+def _settle(file: CaseFile, rules: Rules, *, now: datetime) -> CaseFile:
+    """End every alert whose reason is gone, or whose desk turns out to be implicated."""
     for alert in tuple(file.alerts.values()):
-        if alert.state != RESOLVED and not _still_true(file, alert):
+        if alert.state == RESOLVED:
+            continue
+        desk = desk_of(rules.snapshot, file.case, alert.audience)
+        if desk is not None and conflicted(file.case, desk):
+            file = escalation.resolve(file, alert, "conflict_of_interest", now=now)
+        elif not _still_true(file, alert):
             file = escalation.resolve(file, alert, "reason_gone", now=now)
     return file
 

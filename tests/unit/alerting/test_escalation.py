@@ -149,6 +149,7 @@ def test_nobody_in_conflict_of_interest_is_ever_told(excluded: set[str], unheard
 def test_a_conflict_that_is_learnt_late_silences_what_comes_after() -> None:
     story = accepted().passes(hours=24).tells(excluded=frozenset({"province-50"}))
     count = len(story.told())
+    assert story.open("province") == []  # nor may its console see it any more
     assert "province-50" not in story.passes(hours=5).told()[count:]
 
 
