@@ -140,6 +140,8 @@ class Snapshot:
     """To the units that stand there."""
     centres: Mapping[str, Point]
     """Districts to the middle of their units, provinces to their capital's: for want of a pin."""
+    provinces: tuple[str, ...]
+    """Those in which a unit stands, in code order."""
     desks: Mapping[tuple[str, str], Unit]
     """(tier, scope) to the desk that is told: `("province", "50")`, `("central", "")`."""
 
@@ -166,6 +168,7 @@ class Snapshot:
             by_coverage=_frozen(covering),
             by_province=_frozen(standing),
             centres=_centres(by_id.values()),
+            provinces=tuple(sorted({unit.province for unit in by_id.values()})),
             desks={desk_key(unit): unit for unit in by_id.values() if unit.tier},
         )
 
@@ -181,8 +184,7 @@ class Snapshot:
 
     def provinces_from(self, point: Point) -> list[str]:
         """Return every province, the nearest to `point` first."""
-        provinces = (area for area in self.centres if len(area) == 2)
-        return sorted(provinces, key=lambda p: (distance_km(point, self.centres[p]), p))
+        return sorted(self.provinces, key=lambda p: distance_km(point, self.centres[p]))
 
     def centre_of(self, place: Place) -> Point | None:
         """Return the pin, else the middle of the smallest area that is known."""

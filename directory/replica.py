@@ -34,6 +34,8 @@ class Replica:
         self._kept_in = kept_in
         self._snapshot: Snapshot | None = None
         self._unheard_since: datetime | None = clock.now()
+        self.loaded = asyncio.Event()
+        """Set once a snapshot is there."""
 
     def current(self) -> Snapshot:
         """Return the newest snapshot that is known; `UnavailableError` before the first."""
@@ -54,7 +56,7 @@ class Replica:
     async def run(self) -> None:
         """Follow the registry for ever, through its absences."""
         if self._kept_in is not None and self._snapshot is None:
-            self._snapshot = await asyncio.to_thread(archive.read, self._kept_in)
+            self._hold(await asyncio.to_thread(archive.read, self._kept_in))
         while True:
             try:
                 await self._follow()
@@ -72,7 +74,8 @@ class Replica:
         )
         async for notice in notices:
             held = self._snapshot
-            if held is None or held.digest != notice.release.digest:
+            named = notice.release.version, notice.release.digest
+            if held is None or (held.version, held.digest) != named:
                 await self._load()
             self._unheard_since = None
 
@@ -87,10 +90,19 @@ class Replica:
                 release = chunk.release
             units.extend(map(unit_from, chunk.units))
         snapshot = await asyncio.to_thread(_checked, release.version, release.digest, units)
-        self._snapshot = snapshot
+        self._hold(snapshot)
         log.info("directory_loaded", version=snapshot.version, units=len(units))
         if self._kept_in is not None:
-            await asyncio.to_thread(archive.write, snapshot, self._kept_in)
+            try:
+                await asyncio.to_thread(archive.write, snapshot, self._kept_in)
+            except OSError as error:
+                # A full disk costs the next start its head start, nothing else.
+                log.warning("directory_not_kept", error=type(error).__name__)
+
+    def _hold(self, snapshot: Snapshot | None) -> None:
+        if snapshot is not None:
+            self._snapshot = snapshot
+            self.loaded.set()
 
 
 class _DamagedSnapshotError(Exception):

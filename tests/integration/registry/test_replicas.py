@@ -121,3 +121,13 @@ async def test_a_registry_that_stops_does_not_wait_for_those_who_watch(database:
         await registry.release(CHIANG_MAI)
         replica = await stack.enter_async_context(replica_of(registry.address, registry.clock))
         await until(lambda: holds(replica, registry.current.release().version))
+
+
+async def test_a_folder_that_cannot_be_written_costs_nothing_but_the_kept_file(
+    registry: Registry, tmp_path: Path
+) -> None:
+    nowhere = tmp_path / "missing" / "directory"
+    async with replica_of(registry.address, registry.clock, kept_in=nowhere) as replica:
+        await replica.loaded.wait()
+        released = await registry.release(WITHOUT_ONE)
+        await until(lambda: holds(replica, released.version))
