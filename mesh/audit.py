@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from mesh.database import Transaction
 from mesh.tables import audit_leaf
@@ -27,9 +27,15 @@ class Leaf:
 
 
 def digest(leaf: Leaf, at: datetime) -> bytes:
-    """Return SHA-256(0x00 || canonical JSON): keys sorted, no blanks, UTF-8, instants in UTC."""
+    """Return SHA-256(0x00 || canonical JSON): keys sorted, no blanks, UTF-8, instants in UTC.
+
+    An instant always has six digits below the second, so that its text does not depend on them.
+    """
+    if at.tzinfo is None:
+        raise ValueError("an instant in the audit log must be aware")
+    instant = at.astimezone(UTC).isoformat(timespec="microseconds")
     canonical = json.dumps(
-        [at.isoformat(), leaf.actor, leaf.action, leaf.subject_id, dict(leaf.facts)],
+        [instant, leaf.actor, leaf.action, leaf.subject_id, dict(leaf.facts)],
         ensure_ascii=False,
         sort_keys=True,
         separators=(",", ":"),

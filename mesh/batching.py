@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from mesh.errors import ResourceExhaustedError
+from mesh.errors import ResourceExhaustedError, UnavailableError
 
 I = TypeVar("I")  # noqa: E741 the item
 O = TypeVar("O")  # noqa: E741 the outcome
@@ -18,7 +18,8 @@ class GroupCommit(Generic[I, O]):
 
     `flush` gets up to `batch` items and returns as many outcomes in their order; an exception of it
     reaches every caller of that batch. A caller that is cancelled does not undo its item. At most
-    `waiting` items wait; more are refused with `ResourceExhaustedError`, nothing done.
+    `waiting` items wait; more are refused with `ResourceExhaustedError`, nothing done. Closing does
+    what waits and refuses what comes.
     """
 
     def __init__(
@@ -55,17 +56,24 @@ class GroupCommit(Generic[I, O]):
 
     async def submit_all(self, items: Sequence[I]) -> list[O]:
         """Hand in items that belong together and wait for all outcomes, in order."""
-        if len(self._queue) + len(items) > self._limit:
-            raise _full()
+        self._admit(len(items))
         return list(await asyncio.gather(*[self._enqueue(item) for item in items]))
 
     def _enqueue(self, item: I) -> asyncio.Future[O]:
-        if len(self._queue) >= self._limit:
-            raise _full()
+        self._admit(1)
         future: asyncio.Future[O] = asyncio.get_running_loop().create_future()
         self._queue.append((item, future))
         self._arrived.set()
         return future
+
+    def _admit(self, items: int) -> None:
+        if self._closing:
+            raise UnavailableError("this process is stopping; ask another", reason="STOPPING")
+        if len(self._queue) + items > self._limit:
+            raise ResourceExhaustedError(
+                "too many requests are waiting; send the same again in a moment",
+                reason="QUEUE_FULL",
+            )
 
     async def _run(self) -> None:
         while True:
@@ -94,9 +102,3 @@ class GroupCommit(Generic[I, O]):
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if not future.done():
                 future.set_result(outcome)
-
-
-def _full() -> ResourceExhaustedError:
-    return ResourceExhaustedError(
-        "too many requests are waiting; send the same again in a moment", reason="QUEUE_FULL"
-    )

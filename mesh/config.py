@@ -13,7 +13,12 @@ class ProcessSettings(BaseSettings):
     """Settings common to all processes. A service inherits and adds; names map to SONGTOR_*."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SONGTOR_", frozen=True, extra="ignore", use_attribute_docstrings=True
+        env_prefix="SONGTOR_",
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+        # A refusal would quote what else was set, and passwords are.
+        hide_input_in_errors=True,
     )
 
     env: Literal["sandbox", "production"] = "production"
@@ -61,4 +66,6 @@ class ProcessSettings(BaseSettings):
 def host_port(address: str) -> tuple[str, int]:
     """Split `host:port`; an IPv6 host stands in brackets."""
     host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError(f"not host:port: {address!r}")
     return host.strip("[]"), int(port)

@@ -6,6 +6,7 @@ SQLAlchemy Core over asyncpg. No ORM; a hot path is one hand-written statement o
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache
@@ -30,6 +31,7 @@ _TIMEOUTS = {
     "lock_timeout": "5000",
     "idle_in_transaction_session_timeout": "20000",
 }
+_LENGTH = re.compile(r"\([^)]*\)")
 # SQLSTATE classes: connection lost, server going down, too many of them, deadlock, serialization.
 _TRANSIENT = ("08", "57P", "53", "40001", "40P01", "55P03")
 
@@ -88,6 +90,7 @@ def _text(statement: str) -> sa.TextClause:
 def insert_statement(table: sa.Table, columns: tuple[str, ...], tail: str) -> str:
     """Return an INSERT that takes one array a column, so its text is the same for any row count."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+    quote = dialect.identifier_preparer.quote
     arrays = []
     for name in columns:
         kind = table.c[name].type.compile(dialect=dialect)
@@ -95,9 +98,10 @@ def insert_statement(table: sa.Table, columns: tuple[str, ...], tail: str) -> st
             # asyncpg has no codec for arrays of JSON: they travel as text, the server reads them.
             arrays.append(f"CAST(CAST(:{name} AS text[]) AS jsonb[])")
         else:
-            arrays.append(f"CAST(:{name} AS {kind}[])")
+            # Without a length: a cast would cut what is too long, the column refuses it.
+            arrays.append(f"CAST(:{name} AS {_LENGTH.sub('', kind)}[])")
     return (
-        f"INSERT INTO {table.name} ({', '.join(columns)})"
+        f"INSERT INTO {quote(table.name)} ({', '.join(quote(name) for name in columns)})"
         f" SELECT * FROM unnest({', '.join(arrays)}) {tail}"
     )
 

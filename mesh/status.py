@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from google.protobuf.any_pb2 import Any
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
@@ -22,6 +24,8 @@ _CODES: dict[type[SongtorError], int] = {
     errors.UnavailableError: code_pb2.UNAVAILABLE,
     errors.UnknownOutcomeError: code_pb2.DEADLINE_EXCEEDED,
 }
+# A trailer above 8 kB is dropped on its way, and the caller then waits instead of mending.
+_MOST_BYTES = 5_000
 _CLASSES = {code: kind for kind, code in _CODES.items()}
 
 
@@ -36,20 +40,27 @@ def to_status(error: SongtorError) -> status_pb2.Status:
     details = [info]
     if isinstance(error, InvalidArgumentError) and error.violations:
         bad = Any()
-        bad.Pack(
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(
-                        field=violation.field,
-                        description=violation.description,
-                        reason=violation.reason,
-                    )
-                    for violation in error.violations
-                ]
-            )
-        )
+        bad.Pack(_bad_request(error.violations))
         details.append(bad)
-    return status_pb2.Status(code=_CODES[type(error)], message=error.message, details=details)
+    return status_pb2.Status(code=_code(error), message=error.message, details=details)
+
+
+def _code(error: SongtorError) -> int:
+    """Return the code of the error's family; a service's own class is one of a family."""
+    return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), code_pb2.UNKNOWN)
+
+
+def _bad_request(violations: Sequence[FieldViolation]) -> error_details_pb2.BadRequest:
+    """Return the first violations, as many as fit: who mends these will hear of the others."""
+    request = error_details_pb2.BadRequest()
+    for violation in violations:
+        one = error_details_pb2.BadRequest.FieldViolation(
+            field=violation.field, description=violation.description, reason=violation.reason
+        )
+        if request.field_violations and request.ByteSize() + one.ByteSize() > _MOST_BYTES:
+            break
+        request.field_violations.append(one)
+    return request
 
 
 def from_status(status: status_pb2.Status) -> SongtorError:
@@ -73,4 +84,9 @@ def from_status(status: status_pb2.Status) -> SongtorError:
             violations=violations,
             details=metadata,
         )
-    return kind(status.message, reason=reason or code_pb2.Code.Name(status.code), details=metadata)
+    return kind(status.message, reason=reason or _name(status.code), details=metadata)
+
+
+def _name(code: int) -> str:
+    known: Mapping[int, str] = {number: name for name, number in code_pb2.Code.items()}
+    return known.get(code, f"CODE_{code}")
