@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 
 import structlog
 
-from directory.model import Snapshot
+from directory.model import Snapshot, Unit
 from mesh.database import Database, Row
 from mesh.errors import FailedPreconditionError, UnavailableError
 from services.registry import storage
@@ -43,14 +43,29 @@ class Current:
         """Load the newest release unless it is held already."""
         async with self._database.transaction() as tx:
             release = await storage.newest(tx)
-            if release is None or (self._held and self._held[0] == release):
+            if release is None or self._is_held(release):
                 return
             rows = await storage.units_of(tx, release.version)
-        snapshot = await asyncio.to_thread(_indexed, release, rows)
+        await self._hold(release, await asyncio.to_thread(_indexed, release, rows))
+
+    async def take(self, release: Release, units: Iterable[Unit]) -> None:
+        """Hold a release whose units are here already, unless something newer is held."""
+        if self._is_held(release):
+            return
+        work = asyncio.to_thread(Snapshot.of, release.version, units, digest=release.digest)
+        await self._hold(release, await work)
+
+    async def _hold(self, release: Release, snapshot: Snapshot) -> None:
         async with self._changed:
+            if self._is_held(release):
+                return
             self._held = release, snapshot
             self._changed.notify_all()
         log.info("release_in_force", version=release.version, units=release.unit_count)
+
+    def _is_held(self, release: Release) -> bool:
+        """Return whether this release, or a newer one, is held already."""
+        return self._held is not None and self._held[0].version >= release.version
 
     async def follow(self, *, every: float) -> None:
         """Refresh for ever; while PostgreSQL is away, what is held stays in force."""

@@ -151,7 +151,7 @@ class RegistryServicer(registry_pb2_grpc.RegistryServiceServicer):
             units, importer=caller(context) or "unknown", author=author, reason=reason
         )
         release = await finish(work)
-        await self._current.refresh()
+        await self._current.take(release, units)
         return registry_pb2.ImportUnitsResponse(release=wire.release_to(release))
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from sys import intern
 from typing import Any
 
@@ -86,12 +87,14 @@ async def begin_units(tx: Transaction, units: Sequence[Unit], version: int) -> N
 def _row(unit: Unit, version: int) -> Values:
     row: dict[str, Any] = {name: getattr(unit, name) for name in Unit.__slots__}
     for name in _LISTS:
-        row[name] = json.dumps(row[name])
-    return {
-        **row,
-        "external_ids": json.dumps(dict(unit.external_ids)),
-        "since_version": version,
-    }
+        row[name] = _as_json(row[name])
+    return {**row, "external_ids": json.dumps(dict(unit.external_ids)), "since_version": version}
+
+
+@lru_cache(maxsize=1024)
+def _as_json(codes: tuple[str, ...]) -> str:
+    """Return a list of codes as JSON; few lists differ."""
+    return json.dumps(codes)
 
 
 def unit_from(row: Row) -> Unit:
