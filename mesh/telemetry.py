@@ -25,6 +25,7 @@ from mesh.config import ProcessSettings
 
 RPC_CALLS = "songtor.rpc.calls"
 RPC_SECONDS = "songtor.rpc.seconds"
+HTTP_SECONDS = "http.server.request.duration"
 OUTBOX_PUBLISHED = "songtor.outbox.published"
 MESSAGES_CONSUMED = "songtor.messages.consumed"
 MESSAGES_PARKED = "songtor.messages.parked"

@@ -1,0 +1,67 @@
+"""Run the gateway: `python -m services.gateway`."""
+
+from __future__ import annotations
+
+from mesh import service
+from mesh.batching import GroupCommit
+from mesh.service import Host
+from services.gateway.api import application
+from services.gateway.config import Settings
+from services.gateway.edge import Edge
+from services.gateway.keys import KeyRing
+from services.gateway.news import News
+from services.gateway.peers import Peers, Sender
+from services.gateway.reports import ReportDoor
+from services.gateway.routes import Parts
+from services.gateway.server import serve
+from services.gateway.units import Units
+from songtor.alerting.v1.alerting_pb2_grpc import AlertingServiceStub
+from songtor.intake.v1.intake_pb2_grpc import IntakeServiceStub
+from songtor.registry.v1.registry_pb2_grpc import RegistryServiceStub
+from songtor.routing.v1.routing_pb2_grpc import RoutingServiceStub
+
+
+async def build(host: Host, settings: Settings) -> None:
+    """Open the gateway's parts."""
+    keys = KeyRing(await host.database("gateway"))
+    await keys.read()
+    host.spawn("keys", keys.keep_reading())
+    news = News()
+    await news.follow(await host.bus())
+    units = Units(RegistryServiceStub(host.channel("registry")))
+    host.spawn("units", units.follow())
+    intake = IntakeServiceStub(host.channel("intake"))
+    routing = RoutingServiceStub(host.channel("routing"))
+    sender = Sender(intake, routing, settings.call_timeout_seconds)
+    peers = Peers(
+        intake,
+        routing,
+        AlertingServiceStub(host.channel("alerting")),
+        await host.stack.enter_async_context(
+            GroupCommit(
+                sender.submit, lanes=settings.report_lanes, waiting=settings.waiting_reports
+            )
+        ),
+        await host.stack.enter_async_context(GroupCommit(sender.act)),
+        settings.call_timeout_seconds,
+    )
+    door = ReportDoor(
+        keys,
+        units,
+        peers.submissions,
+        body_limit=settings.body_limit,
+        public=settings.public_website,
+    )
+    await serve(host, Edge(door, application(Parts(keys, peers, news))))
+    # Streams end before the server waits for its connections.
+    host.stack.push_async_callback(news.close)
+
+
+def main() -> None:
+    """Read the settings and run."""
+    settings = Settings()
+    service.run("gateway", settings, lambda host: build(host, settings))
+
+
+if __name__ == "__main__":
+    main()
