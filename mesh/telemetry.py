@@ -1,16 +1,20 @@
 """Logs, traces and metrics, and our names for them.
 
 Log lines are a constant event and fields with ids and codes. An exception is logged as its type and
-the places it passed, never with its text: a driver's message may quote what a person told us.
+the places it passed, never with its text: a driver's message may quote what a person told us. The
+same holds for what libraries log, for spans, and for errors that nobody caught.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -22,6 +26,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
 from mesh.config import ProcessSettings
+from mesh.errors import SongtorError
+
+log = structlog.get_logger(__name__)
 
 RPC_CALLS = "songtor.rpc.calls"
 RPC_SECONDS = "songtor.rpc.seconds"
@@ -62,7 +69,10 @@ _histograms: dict[str, metrics.Histogram] = {}
 
 def configure(service: str, settings: ProcessSettings) -> None:
     """Set up logging, tracing and metrics of this process. Call before any channel is opened."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[_Library()], force=True)
+    sys.excepthook = _process_failed
+    sys.unraisablehook = _unraisable
+    threading.excepthook = _thread_failed
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -115,14 +125,54 @@ def _places_only(_: object, __: str, event: MutableMapping[str, Any]) -> Mutable
     raised = event.pop("exc_info", None)
     if not raised:
         return event
+    if isinstance(raised, tuple):
+        raised = raised[1]
     error = raised if isinstance(raised, BaseException) else sys.exc_info()[1]
     if error is not None:
         event["error"] = type(error).__name__
+        if isinstance(error, SongtorError):
+            event.setdefault("reason", error.reason)
+        elif isinstance(error, OSError) and error.errno:
+            event["errno"] = errno.errorcode.get(error.errno, str(error.errno))
         event["places"] = [
-            f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno} {frame.name}"
+            f"{_short(frame.filename)}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(error.__traceback__)[-12:]
         ]
     return event
+
+
+def _short(path: str) -> str:
+    return "/".join(path.rsplit("/", 2)[-2:])
+
+
+class _Library(logging.Handler):
+    """Tells where a library warned. Its message is left out: it may quote anything."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log.log(
+            record.levelno,
+            "library_warning",
+            logger=record.name,
+            place=f"{_short(record.pathname)}:{record.lineno}",
+            exc_info=record.exc_info,
+        )
+
+
+def _process_failed(
+    kind: type[BaseException], error: BaseException, trace_: TracebackType | None
+) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace_)
+    else:
+        log.critical("process_failed", exc_info=error)
+
+
+def _thread_failed(failure: threading.ExceptHookArgs) -> None:
+    log.error("thread_failed", exc_info=failure.exc_value)
+
+
+def _unraisable(failure: sys.UnraisableHookArgs) -> None:
+    log.error("unraisable", exc_info=failure.exc_value)
 
 
 def count(name: str, by: int = 1, **labels: str) -> None:
@@ -157,7 +207,7 @@ def trace_id() -> str:
 @contextmanager
 def span(name: str, **attributes: str | int) -> Iterator[None]:
     """Time a piece of work as a span. Attributes are ids and codes."""
-    with _tracer.start_as_current_span(name, attributes=attributes):
+    with _under(name, attributes=attributes):
         yield
 
 
@@ -165,17 +215,31 @@ def span(name: str, **attributes: str | int) -> Iterator[None]:
 def continued(name: str, carrier: Mapping[str, str], *, server: bool = False) -> Iterator[None]:
     """Go on, under a span of this name, with the trace that `carrier`'s `traceparent` began."""
     kind = trace.SpanKind.SERVER if server else trace.SpanKind.CONSUMER
-    with _tracer.start_as_current_span(name, context=propagate.extract(carrier), kind=kind):
+    with _under(name, context=propagate.extract(carrier), kind=kind):
         yield
 
 
 @contextmanager
 def consuming(consumer: str, headers: Mapping[str, str], messages: int) -> Iterator[None]:
     """Span of one batch; it goes on with the trace of the batch's first message."""
-    with _tracer.start_as_current_span(
+    with _under(
         f"consume {consumer}",
         context=propagate.extract(headers),
         kind=trace.SpanKind.CONSUMER,
         attributes={"messaging.system": "nats", "messaging.batch.message_count": messages},
     ):
         yield
+
+
+@contextmanager
+def _under(name: str, **options: Any) -> Iterator[None]:
+    """Open a span that tells of an error its code or type, where the default tells its text."""
+    with _tracer.start_as_current_span(
+        name, record_exception=False, set_status_on_exception=False, **options
+    ) as current:
+        try:
+            yield
+        except Exception as error:
+            what = error.reason if isinstance(error, SongtorError) else type(error).__name__
+            current.set_status(trace.StatusCode.ERROR, what)
+            raise
