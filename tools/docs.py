@@ -16,8 +16,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
 from adapters.sdk.config import AdapterSettings
+from cli import migrate
 from cli.rollout import Rollout
 from mesh.config import ProcessSettings
 from tools import broker_users
@@ -54,7 +56,7 @@ def settings_of(kind: str, room: str) -> type[ProcessSettings]:
     return found
 
 
-def row(settings: type[ProcessSettings], name: str, field: FieldInfo) -> str:
+def row(settings: type[BaseSettings], name: str, field: FieldInfo) -> str:
     """Return a setting as a row of a table."""
     variable = f"{settings.model_config.get('env_prefix', '')}{name}".upper()
     if field.is_required():
@@ -67,7 +69,7 @@ def row(settings: type[ProcessSettings], name: str, field: FieldInfo) -> str:
     return f"| `{variable}` | {default} | {meaning} |"
 
 
-def table(settings: type[ProcessSettings], without: type[ProcessSettings] | None = None) -> str:
+def table(settings: type[BaseSettings], without: type[BaseSettings] | None = None) -> str:
     """Return the settings of a class, less those that it shares with `without`."""
     shared = without.model_fields if without else {}
     rows = [
@@ -90,6 +92,7 @@ def configuration() -> str:
             settings = settings_of(kind, room)
             if settings is not shared:
                 parts += [f"## {kind}.{room}\n", table(settings, shared)]
+    parts += ["## Migrations (`songtor migrate`)\n", table(migrate.Settings)]
     return "\n".join(parts)
 
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 CONTAINERFILE = (ROOT / "deploy/images/Containerfile").read_text(encoding="utf-8")
 PINNED = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements/main.txt").read_text(), re.M)
-MODULES = sorted(
+PROCESSES = sorted(
     f"{kind}.{path.parent.name}"
     for kind in ("services", "adapters")
     for path in (ROOT / kind).glob("*/__main__.py")
@@ -62,7 +62,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [*PROCESSES, "cli.migrate"])
 def test_a_process_starts_from_what_the_image_holds(module: str, image: Path) -> None:
     done = subprocess.run(  # noqa: S603 our own
         [sys.executable, "-P", "-c", PROBE, str(ROOT), str(image), module, json.dumps(PINNED)],
