@@ -28,7 +28,8 @@ class Call:
 class Listener:
     """What came so far, and with what to answer the next call."""
 
-    answer: Callable[[Call], int] = field(default=lambda _call: 200)
+    answer: Callable[[Call], int]
+    body: bytes
     calls: list[Call] = field(default_factory=list)
     url: str = ""
     open: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -41,7 +42,8 @@ class Listener:
                 call = await _read(line, reader)
                 status = self.answer(call)
                 self.calls.append(call)
-                writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
+                head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(self.body)}\r\n\r\n"
+                writer.write(head.encode() + self.body)
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
@@ -61,9 +63,11 @@ async def _read(line: bytes, reader: asyncio.StreamReader) -> Call:
 
 
 @asynccontextmanager
-async def listening(answer: Callable[[Call], int] | None = None) -> AsyncIterator[Listener]:
-    """Listen on a free port of this machine."""
-    listener = Listener() if answer is None else Listener(answer)
+async def listening(
+    answer: Callable[[Call], int] = lambda _call: 200, body: bytes = b""
+) -> AsyncIterator[Listener]:
+    """Listen on a free port of this machine, and answer everybody with `body`."""
+    listener = Listener(answer, body)
     server = await asyncio.start_server(listener.serve, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()[:2]
     listener.url = f"http://{host}:{port}"

@@ -44,6 +44,11 @@ class Standin:
         await self.client.aclose()
         self.client = httpx2.AsyncClient(base_url=self.url, timeout=10)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.returncode is None
+
     async def kill(self) -> None:
         """Kill it as a power switch would."""
         assert self._process is not None

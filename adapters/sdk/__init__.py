@@ -18,6 +18,7 @@ from adapters.sdk.model import (
     Person,
     Receipt,
     SafeContact,
+    Strange,
     Update,
 )
 from adapters.sdk.process import run
@@ -36,6 +37,7 @@ __all__ = [
     "Person",
     "Receipt",
     "SafeContact",
+    "Strange",
     "TransientError",
     "UnknownError",
     "Update",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from adapters.sdk.model import Delivery, Receipt, Update
+from adapters.sdk.model import Delivery, Receipt, Strange, Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +18,20 @@ class Page:
 
     `cursor` must stand after the last update given and before anything not given, so that a crash
     after any record resumes without a loss; giving an update twice is harmless. `more` asks to be
-    called again at once.
+    called again at once. `strange` is what could not be understood: it is quarantined and never
+    blocks what comes after it.
     """
 
     updates: Sequence[Update]
     cursor: str
     more: bool = False
+    strange: Sequence[Strange] = ()
 
 
 class Inbound(Protocol):
     """Where a listener hands in what the agency pushes."""
 
-    async def accept(self, updates: Sequence[Update]) -> None:
+    async def accept(self, updates: Sequence[Update], strange: Sequence[Strange] = ()) -> None:
         """Store the updates durably. When it returns, the agency may be told "taken"."""
         ...
 

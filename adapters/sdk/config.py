@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
+from mesh.clock import Clock, open_clock
 from mesh.config import ProcessSettings
 
 
@@ -24,3 +25,9 @@ class AdapterSettings(ProcessSettings):
     """Deliveries under way at once: the credit that the agency gives us."""
     callback_url: str = ""
     """Address under which the agency reaches this adapter's listener."""
+    callback_secret: SecretStr = SecretStr("")
+    """Bearer token that the agency must bring to the listener; without it nobody is let in."""
+
+    def clock(self) -> Clock:
+        """Return the clock of this process, for a protocol that signs the time."""
+        return open_clock(self.clock_file)

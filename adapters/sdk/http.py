@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from types import TracebackType
 from typing import Any
 
@@ -50,8 +51,13 @@ class AgencyClient:
             raise PermanentError(f"HTTP_{response.status_code}")
         return response
 
-    async def answer(self, method: str, url: str, **options: Any) -> httpx2.Response:
-        """Send one request and return its answer, also a refusal (3xx, 4xx) that says something."""
+    async def answer(
+        self, method: str, url: str, *, readable: Container[int] = (), **options: Any
+    ) -> httpx2.Response:
+        """Send one request and return its answer, also a refusal (3xx, 4xx) that says something.
+
+        `readable` names further statuses whose body the protocol defines, as 500 for SOAP faults.
+        """
         headers = {**telemetry.trace_headers(), **options.pop("headers", {})}
         try:
             async with self._client.stream(method, url, headers=headers, **options) as response:
@@ -64,11 +70,11 @@ class AgencyClient:
             raise TransientError("AGENCY_AWAY") from error
         except httpx2.TransportError as error:
             raise UnknownError(type(error).__name__) from error
-        if response.status_code in _BUSY:
+        if response.status_code in _BUSY and response.status_code not in readable:
             raise TransientError(
                 f"HTTP_{response.status_code}", retry_after=_seconds(response.headers)
             )
-        if response.status_code >= 500:
+        if response.status_code >= 500 and response.status_code not in readable:
             raise UnknownError(f"HTTP_{response.status_code}")
         return httpx2.Response(
             response.status_code,

@@ -121,3 +121,15 @@ class Update:
     reached_by: str = ""
     actor: str = ""
     losses: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """Something of the agency's that could not be understood: quarantined for a person.
+
+    `reason` is a short code; nothing of what the agency wrote goes with it but its record's id.
+    """
+
+    source_id: str
+    reason: str
+    agency_record_id: str = ""

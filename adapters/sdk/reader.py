@@ -12,7 +12,7 @@ import structlog
 from adapters.sdk import ledger, wire
 from adapters.sdk.adapter import Adapter
 from adapters.sdk.errors import PermanentError, TransientError, UnknownError
-from adapters.sdk.model import Update
+from adapters.sdk.model import Action, Strange, Update
 from adapters.sdk.topology import news
 from mesh.clock import Clock
 from mesh.database import Database, Transaction
@@ -21,6 +21,9 @@ from mesh.messaging import Event
 from mesh.outbox import Outbox
 
 log = structlog.get_logger(__name__)
+
+# A reason that our codes do not have is never made up: the news waits for a person.
+_NEED_REASON = (Action.DECLINE, Action.HOLD, Action.FAIL, Action.REFUSE_CANCEL)
 
 
 class Reader:
@@ -65,28 +68,33 @@ class Reader:
         async with self._database.transaction() as tx:
             cursor = await ledger.cursor(tx)
         page = await self._adapter.fetch(cursor)
-        if page.updates or page.cursor != cursor:
+        if page.updates or page.strange or page.cursor != cursor:
             async with self._database.transaction() as tx:
-                await self._store(tx, page.updates)
+                await self._store(tx, page.updates, page.strange)
                 await ledger.save_cursor(tx, page.cursor)
         return page.more
 
-    async def accept(self, updates: Sequence[Update]) -> None:
+    async def accept(self, updates: Sequence[Update], strange: Sequence[Strange] = ()) -> None:
         """Store what the agency pushed; when this returns it may be told "taken"."""
         async with self._database.transaction() as tx:
-            await self._store(tx, updates)
+            await self._store(tx, updates, strange)
 
-    async def _store(self, tx: Transaction, updates: Sequence[Update]) -> None:
+    async def _store(
+        self, tx: Transaction, updates: Sequence[Update], unread: Sequence[Strange]
+    ) -> None:
         by_record = await ledger.assignments(
             tx, [update.agency_record_id for update in updates if not update.assignment_id]
         )
         now = self._clock.now()
         events: list[Event] = []
-        strange: list[dict[str, object]] = []
+        strange = [_unread(each, now) for each in unread]
         for update in updates:
             assignment_id = _assignment_id(update, by_record)
             if assignment_id is None:
-                strange.append(_strange(update, now))
+                strange.append(_strange(update, "UNKNOWN_RECORD", now))
+                continue
+            if update.action in _NEED_REASON and not update.reason_code:
+                strange.append(_strange(update, "UNKNOWN_REASON", now))
                 continue
             event_id, payload = wire.acted(self._agency, update, assignment_id)
             events.append(Event(event_id, self._subject, payload))
@@ -106,11 +114,21 @@ def _assignment_id(update: Update, by_record: dict[str, UUID]) -> str | None:
         return None
 
 
-def _strange(update: Update, now: datetime) -> dict[str, object]:
+def _strange(update: Update, reason: str, now: datetime) -> dict[str, object]:
     return {
         "source_id": update.source_id,
         "agency_record_id": update.agency_record_id,
         "action": update.action.value,
-        "reason": "UNKNOWN_RECORD",
+        "reason": reason,
+        "at": now,
+    }
+
+
+def _unread(strange: Strange, now: datetime) -> dict[str, object]:
+    return {
+        "source_id": strange.source_id,
+        "agency_record_id": strange.agency_record_id,
+        "action": "",
+        "reason": strange.reason,
         "at": now,
     }

@@ -1,7 +1,8 @@
 """The HTTP application of a stand-in: the agency's interface beside one for tests and the demo.
 
 `GET /admin/ledger` counts what came and what it effected, `PUT /admin/script` sets what happens
-next, `POST /admin/act` does one thing now, `PUT /admin/faults` makes the agency misbehave.
+next, `POST /admin/act` does one thing now, `PUT /admin/faults` makes the agency misbehave,
+`POST /admin/reset` forgets everything, `GET /admin/requests` is what came, where it is recorded.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.standins import ledger
 from sandbox.standins.agency import Agency
 from sandbox.standins.faults import FaultMaker, Faults
+from sandbox.standins.paths import is_ours
 from sandbox.standins.player import Player
+from sandbox.standins.recorder import Recorder
 from sandbox.standins.script import Script, Step
 from sandbox.standins.store import Store
 
 MOST_BYTES = 1_000_000
-_OURS = ("/admin/", "/healthz", "/readyz")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -53,7 +55,9 @@ async def body_of(request: Request, most: int = MOST_BYTES) -> bytes:
     return b"".join(parts)
 
 
-def app_of(agency: Agency, store: Store, player: Player, token: str) -> ASGIApp:
+def app_of(
+    agency: Agency, store: Store, player: Player, *, token: str = "", record: bool = False
+) -> ASGIApp:
     """Put the agency's interface and the admin interface together."""
     admin = _Admin(agency, store, player)
 
@@ -66,7 +70,8 @@ def app_of(agency: Agency, store: Store, player: Player, token: str) -> ASGIApp:
         exception_handlers={TooLargeError: too_large},
     )
     admin.faults = FaultMaker(app)
-    return admin.faults
+    admin.recorder = Recorder(admin.faults)
+    return admin.recorder if record else admin.faults
 
 
 class _Doorkeeper:
@@ -84,7 +89,7 @@ class _Doorkeeper:
             await self._app(scope, receive, send)
 
     def _may_pass(self, scope: Scope) -> bool:
-        if not self._expected or scope["path"].startswith(_OURS):
+        if not self._expected or is_ours(scope):
             return True
         given = dict(scope["headers"]).get(b"authorization", b"")
         return secrets.compare_digest(given, self._expected)
@@ -96,6 +101,7 @@ class _Admin:
         self._store = store
         self._player = player
         self.faults: FaultMaker
+        self.recorder: Recorder
 
     def routes(self) -> list[Route]:
         return [
@@ -104,6 +110,9 @@ class _Admin:
             Route("/admin/script", _checked(self._put_script), methods=["PUT"]),
             Route("/admin/act", _checked(self._act), methods=["POST"]),
             Route("/admin/faults", _checked(self._put_faults), methods=["PUT"]),
+            Route("/admin/referrals/{reference}", self._referral),
+            Route("/admin/requests", self._requests),
+            Route("/admin/reset", self._reset, methods=["POST"]),
             Route("/healthz", _alive),
             Route("/readyz", self._ready),
         ]
@@ -146,6 +155,26 @@ class _Admin:
 
     async def _put_faults(self, request: Request) -> Response:
         self.faults.plan(Faults.model_validate_json(await body_of(request)))
+        return Response(status_code=204)
+
+    async def _referral(self, request: Request) -> Response:
+        """Answer all that is kept of one referral."""
+        rows = self._store.read(
+            "SELECT * FROM referral WHERE reference = ? ORDER BY number DESC LIMIT 1",
+            (request.path_params["reference"],),
+        )
+        if not rows:
+            return JSONResponse({"error": "no such reference"}, 404)
+        return JSONResponse(dict(rows[0]))
+
+    async def _requests(self, _request: Request) -> Response:
+        return JSONResponse(self.recorder.requests)
+
+    async def _reset(self, _request: Request) -> Response:
+        """Forget everything, as a system on its first day."""
+        await self._store.write(ledger.forget)
+        self.faults.plan(Faults())
+        self.recorder.requests.clear()
         return Response(status_code=204)
 
     async def _ready(self, _request: Request) -> Response:

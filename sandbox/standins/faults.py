@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sandbox.standins.paths import is_ours
+
 
 class Fault(BaseModel):
     """One kind of misbehaviour, for so many requests."""
@@ -25,6 +27,8 @@ class Fault(BaseModel):
     seconds: float = Field(default=1.0, ge=0, le=60)
     method: str = "POST"
     """Only requests of this method are hit."""
+    path: str = ""
+    """Only requests whose path ends so are hit."""
 
 
 class Faults(BaseModel):
@@ -64,10 +68,10 @@ class FaultMaker:
                 await _until_gone(receive)
 
     def _next(self, scope: Scope) -> Fault | None:
-        if scope["type"] != "http" or scope["path"].startswith(("/admin/", "/healthz", "/readyz")):
+        if scope["type"] != "http" or is_ours(scope):
             return None
         for index, fault in enumerate(self._waiting):
-            if fault.method == scope["method"]:
+            if fault.method == scope["method"] and scope["path"].endswith(fault.path):
                 return self._waiting.pop(index)
         return None
 

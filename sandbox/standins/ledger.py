@@ -198,7 +198,7 @@ def ask_to_cancel(tx: sqlite3.Connection, referral: Referral, now: datetime) -> 
     if answer == "confirm":
         steps: tuple[Step, ...] = (Step(do=Deed.CONFIRM_CANCEL),)
     else:
-        steps = (Step(do=Deed.REFUSE_CANCEL, reason="already_helping"), *rest)
+        steps = (Step(do=Deed.REFUSE_CANCEL), *rest)
     tx.execute(
         "UPDATE referral SET steps = ?, next_step = 0, due_at = ? WHERE key = ?",
         (steps_to_json(steps), stamp(now + timedelta(seconds=steps[0].after)), referral.key),
@@ -240,6 +240,15 @@ def set_script(tx: sqlite3.Connection, script: Script) -> None:
     """Play `script` from now on, with its limits counted from zero."""
     tx.execute("DELETE FROM rule_use")
     _set(tx, "script", script.model_dump_json())
+
+
+def forget(tx: sqlite3.Connection) -> None:
+    """Empty every table."""
+    names = tx.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    for row in names:
+        tx.execute(f'DELETE FROM "{row["name"]}"')
 
 
 def counts(tx: sqlite3.Connection) -> dict[str, Any]:

@@ -50,7 +50,13 @@ async def _serve(settings: StandinSettings, name: str, schema: str, build: Build
         clock = open_clock(settings.clock_file)
         agency, background = build(Parts(store, clock))
         player = Player(store, agency, clock, settings.standin_pace)
-        app = app_of(agency, store, player, settings.standin_token)
+        app = app_of(
+            agency,
+            store,
+            player,
+            token=settings.standin_token,
+            record=settings.standin_record,
+        )
         await serve(app, settings, name, (player, *background))
     finally:
         store.close()

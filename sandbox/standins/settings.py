@@ -31,3 +31,6 @@ class StandinSettings(BaseSettings):
 
     standin_token: str = ""
     """Bearer token that the agency asks of its callers; empty asks for none."""
+
+    standin_record: bool = False
+    """Keep every request in memory for `GET /admin/requests`; for tests."""

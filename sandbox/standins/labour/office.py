@@ -48,6 +48,15 @@ STATUS: Mapping[Deed, str] = {
     Deed.CONFIRM_CANCEL: "CANCELLED",
     Deed.REFUSE_CANCEL: "CANCEL_REFUSED",
 }
+_REASONS: Mapping[Deed, str] = {
+    Deed.DECLINE: "NO_CAPACITY",
+    Deed.HOLD: "WAITING_WORKER",
+    Deed.FAIL: "WORKER_NOT_FOUND",
+    Deed.CONFIRM_CANCEL: "WORKER_WITHDREW",
+    Deed.REFUSE_CANCEL: "ALREADY_ASSISTED",
+}
+"""Deeds that need a reason, with the ministry's code where the script names none."""
+
 _XML = "text/xml; charset=utf-8"
 
 
@@ -85,7 +94,7 @@ class Office:
             referral,
             status=STATUS[step.do],
             at=now,
-            reason="" if is_outcome else step.reason,
+            reason="" if is_outcome else step.reason or _REASONS.get(step.do, ""),
             first_contact_at=reached,
             outcome=(step.reason or "ASSISTED") if is_outcome else "",
             note=step.note,

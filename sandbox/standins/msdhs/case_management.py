@@ -90,7 +90,7 @@ class CaseManagement:
             records.set_status(tx, referral.body, "accepted", now)
             records.set_service(tx, asked, now, service_status_referred=True)
         elif step.do is Deed.DECLINE:
-            reason = {"rejected_reason": step.reason, "rejection_note": step.note}
+            reason = {"rejected_reason": step.reason or "no_bed", "rejection_note": step.note}
             records.set_status(tx, referral.body, "rejected", now, **reason)
             records.set_service(tx, asked, now, service_status_referred=False)
         elif step.do in (Deed.START, Deed.RESUME):

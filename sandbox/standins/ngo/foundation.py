@@ -38,6 +38,14 @@ _DEEDS: Mapping[Deed, str] = {
     Deed.REFUSE_CANCEL: "refuse_cancel",
 }
 
+_REASONS: Mapping[Deed, str] = {
+    Deed.DECLINE: "no_capacity",
+    Deed.HOLD: "waiting_person",
+    Deed.FAIL: "not_found",
+    Deed.REFUSE_CANCEL: "already_served",
+}
+"""Deeds that need a reason, with the gateway's code where the script names none."""
+
 
 class FoundationSettings(StandinSettings):
     """Settings of the foundation's stand-in."""
@@ -75,8 +83,11 @@ class Foundation:
         self._key = settings.standin_api_key
 
     def routes(self) -> list[Route]:
-        """Return the webhook receiver."""
-        return [Route("/webhooks", self._receive, methods=["POST"])]
+        """Return the webhook receiver, and how a sender asks whether a webhook came."""
+        return [
+            Route("/webhooks", self._receive, methods=["POST"]),
+            Route("/webhooks/{id}", self._came, methods=["GET"]),
+        ]
 
     def refuse(self, status: int, text: str) -> Response:
         """Return a plain error."""
@@ -87,9 +98,9 @@ class Foundation:
     ) -> None:
         """Tell the gateway, with a key that is the same for the same deed."""
         for action in _actions(referral, step):
-            done = {"action": action, "occurred_at": ledger.stamp(now)}
-            if step.do in (Deed.DECLINE, Deed.HOLD, Deed.FAIL, Deed.REFUSE_CANCEL):
-                done["reason_code"] = step.reason
+            done = {"action": action, "occurred_at": ledger.stamp(now), "actor": "foundation"}
+            if step.do in _REASONS:
+                done["reason_code"] = step.reason or _REASONS[step.do]
             body: dict[str, Any] = dict(done)
             if step.do is Deed.COMPLETE:
                 body["outcomes"] = [step.reason or "helped"]
@@ -121,6 +132,16 @@ class Foundation:
         key = request.headers["webhook-id"]
         status = await self._store.write(lambda tx: self._take(tx, key, event, now))
         return Response(status_code=status)
+
+    async def _came(self, request: Request) -> Response:
+        rows = self._store.read(
+            "SELECT received_at FROM referral WHERE key = ? UNION ALL"
+            " SELECT received_at FROM news WHERE key = ?",
+            (request.path_params["id"],) * 2,
+        )
+        if not rows:
+            return self.refuse(404, "no such webhook")
+        return JSONResponse({"received_at": rows[0]["received_at"]})
 
     def _take(
         self, tx: sqlite3.Connection, key: str, event: Mapping[str, Any], now: datetime

@@ -36,7 +36,7 @@ STATUS: Mapping[Deed, tuple[str, str]] = {
     Deed.ACCEPT: ("ResourcesAssigned", ""),
     Deed.START: ("ResourcesEnroute", ""),
     Deed.REACH: ("ResourcesOnscene", ""),
-    Deed.RESUME: ("ReOpened", ""),
+    Deed.REFUSE_CANCEL: ("ReOpened", ""),
     Deed.COMPLETE: ("Closed", "18"),
     Deed.DECLINE: ("Closed", "15"),
     Deed.FAIL: ("Closed", "14"),

@@ -31,6 +31,7 @@ from sandbox.standins.settings import StandinSettings
 _SEEN = "eido"
 _TOLD = "report"
 _PAGE = 200
+_CATEGORIES = {Deed.DECLINE: "NO-RESOURCES", Deed.FAIL: "GONE-ON-ARRIVAL"}
 
 
 class PoliceSettings(StandinSettings):
@@ -77,10 +78,8 @@ class Station:
             status, disposition = eidos.STATUS[step.do]
             if step.do is Deed.COMPLETE and step.reason:
                 disposition = step.reason
-            category = step.reason if step.do in (Deed.DECLINE, Deed.FAIL) else ""
+            category = _CATEGORIES.get(step.do, "") and (step.reason or _CATEGORIES[step.do])
             self._tell(tx, referral, status, (disposition, category, step.note), now)
-        elif step.do is Deed.REFUSE_CANCEL:
-            self._tell(tx, referral, "Active", ("", "", step.reason), now)
 
     def _tell(
         self,

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.standins import documents
+from sandbox.standins import documents, ledger
 from sandbox.standins.admin import body_of
 from sandbox.standins.documents import Document
 from sandbox.standins.ledger import Referral
@@ -39,8 +39,18 @@ _STATUS = {
     Deed.COMPLETE: ("completed", "7.0"),
     Deed.FAIL: ("failed", "6.0"),
     Deed.CONFIRM_CANCEL: ("cancelled", "6.0"),
+    Deed.REFUSE_CANCEL: ("", "3.0"),
 }
-_NEEDS_REASON = frozenset({Deed.DECLINE, Deed.HOLD, Deed.FAIL, Deed.CONFIRM_CANCEL})
+"""Task status and BSeR business status that each deed sets; nothing leaves it as it is."""
+
+_REASONS = {
+    Deed.DECLINE: "no-capacity",
+    Deed.HOLD: "waiting-patient",
+    Deed.FAIL: "patient-not-found",
+    Deed.CONFIRM_CANCEL: "patient-withdrew",
+    Deed.REFUSE_CANCEL: "already-in-care",
+}
+"""Deeds that need a reason, with the hospital's code where the script names none."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -59,6 +69,7 @@ class Hospital:
         return [
             Route("/fhir/metadata", self._metadata),
             Route("/fhir", _answered(self._transact), methods=["POST"]),
+            Route("/fhir/", _answered(self._transact), methods=["POST"]),
             Route("/fhir/{kind}", _answered(self._create), methods=["POST"]),
             Route("/fhir/{kind}", _answered(self._search), methods=["GET"]),
             Route("/fhir/{kind}/{id}", _answered(self._read), methods=["GET"]),
@@ -75,28 +86,24 @@ class Hospital:
     ) -> None:
         """Set the Task as SDOHCC says the target does."""
         document = documents.get(tx, "Task", referral.body)
-        if document is None or step.do is Deed.REFUSE_CANCEL:
-            self._keep_going(tx, document, now)
+        if document is None:
             return
+        task = {k: v for k, v in document.body.items() if k != "statusReason"}
         status, business = _STATUS[step.do]
-        task = {**document.body, "status": status}
-        task.pop("statusReason", None)
+        if status:
+            task["status"] = status
         if business:
             task["businessStatus"] = _concept(fhir.BUSINESS_STATUS, business)
-        if step.do in _NEEDS_REASON:
-            reason = step.reason or "unspecified"
+        if step.do in _REASONS:
+            reason = step.reason or _REASONS[step.do]
             task["statusReason"] = _concept(REASON_SYSTEM, reason, step.note or reason)
+        if step.do is Deed.REACH and "executionPeriod" not in task:
+            task["executionPeriod"] = {"start": ledger.stamp(now)}
         if not fhir.numbered(task, "FILL"):
             task["identifier"] = [*task.get("identifier", []), _filler(referral)]
         if step.do is Deed.COMPLETE:
             task["output"] = [_output(tx, task, step, now)]
         repository.save(tx, task, now)
-
-    def _keep_going(self, tx: sqlite3.Connection, document: Document | None, now: datetime) -> None:
-        """Refuse to cancel: the Task stands, and no longer says that an end was asked for."""
-        if document is not None:
-            task = {k: v for k, v in document.body.items() if k != "businessStatus"}
-            repository.save(tx, task, now)
 
     async def _metadata(self, _request: Request) -> Response:
         return _json(capability_statement())

@@ -24,14 +24,15 @@ def search(store: Store, kind: str, query: Iterable[tuple[str, str]], address: s
     """Return a searchset Bundle; parameters that are not known are refused, not ignored."""
     asked = [(name, value) for name, value in query]
     for name, value in asked:
-        if name not in _FILTERS | _PLAIN:
+        if name.removesuffix(":identifier") not in _FILTERS | _PLAIN:
             raise FhirError(400, "not-supported", f"search parameter {name} is not known here")
         if name == "_sort" and value != "_lastUpdated":
             raise FhirError(400, "not-supported", "results come in order of _lastUpdated only")
     count = _count(asked)
+    filters = [(name, value) for name, value in asked if name not in _PLAIN]
     found: list[Document] = []
     for document in _candidates(store, kind, asked):
-        if all(_matches(document, name, value) for name, value in asked if name in _FILTERS):
+        if all(_matches(document, name, value) for name, value in filters):
             found.append(document)
             if len(found) > count:
                 break
@@ -42,8 +43,9 @@ def search(store: Store, kind: str, query: Iterable[tuple[str, str]], address: s
         after = urlencode([*rest, ("_after", page[-1].changed_at)])
         links.append({"relation": "next", "url": f"{address}?{after}"})
     entries = [_entry(document, "match") for document in page]
-    if ("_include", f"{kind}:focus") in asked:
-        entries += [_entry(document, "include") for document in _focused(store, page)]
+    for wanted in ("focus", "output"):
+        if ("_include", f"{kind}:{wanted}") in asked:
+            entries += [_entry(document, "include") for document in _named(store, page, wanted)]
     return {"resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries}
 
 
@@ -100,23 +102,26 @@ def _matches(document: Document, name: str, value: str) -> bool:
         concepts = document.body.get(name, [])
         each = concepts if isinstance(concepts, list) else [concepts]
         return any(has_code(concept, system, code) for concept in each)
-    field = "for" if name == "patient" and document.kind == "Task" else name
-    field = "subject" if field == "patient" else field
+    field, _, modifier = name.partition(":")
+    if field == "patient":
+        field = "for" if document.kind == "Task" else "subject"
     target = document.body.get(field, {})
-    token = target.get("identifier", {})
-    return value in (
-        target.get("reference", ""),
-        target.get("reference", "").rpartition("/")[2],
-        f"{token.get('system', '')}|{token.get('value', '')}",
-    )
+    if modifier == "identifier":
+        token = target.get("identifier", {})
+        return value == f"{token.get('system', '')}|{token.get('value', '')}"
+    reference = target.get("reference", "")
+    return value in (reference, reference.rpartition("/")[2])
 
 
-def _focused(store: Store, page: Iterable[Document]) -> list[Document]:
+def _named(store: Store, page: Iterable[Document], field: str) -> list[Document]:
+    """Return the resources that the page's Tasks name as their focus or their outputs."""
     found = []
     for task in page:
-        kind, _, id_ = task.body.get("focus", {}).get("reference", "").partition("/")
-        rows = store.read("SELECT * FROM document WHERE kind = ? AND id = ?", (kind, id_))
-        found += [documents.document_of(row) for row in rows]
+        outputs = [each.get("valueReference", {}) for each in task.body.get("output", [])]
+        for named in [task.body.get("focus", {})] if field == "focus" else outputs:
+            kind, _, id_ = named.get("reference", "").partition("/")
+            rows = store.read("SELECT * FROM document WHERE kind = ? AND id = ?", (kind, id_))
+            found += [documents.document_of(row) for row in rows]
     return found
 
 

@@ -225,7 +225,7 @@ async def test_asked_to_cancel_the_hospital_confirms_or_refuses_as_scripted(tmp_
 
         async def refused() -> bool:
             now = await read(hospital, address)
-            return now["status"] == "accepted" and "businessStatus" not in now
+            return now["status"] == "accepted" and "statusReason" in now
 
         await eventually(refused)
         await hospital.play(otherwise=[], on_cancel="confirm")
