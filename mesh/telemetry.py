@@ -61,6 +61,9 @@ _PERSONAL = frozenset(
     )
 )
 
+# OpenTelemetry's own buckets are made for milliseconds; these are its advice for seconds.
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
 _tracer = trace.get_tracer("songtor")
 _meter = metrics.get_meter("songtor")
 _counters: dict[str, metrics.Counter] = {}
@@ -184,10 +187,12 @@ def count(name: str, by: int = 1, **labels: str) -> None:
 
 
 def observe(name: str, value: float, **labels: str) -> None:
-    """Record a value in a histogram. Labels as in `count`."""
+    """Record seconds in a histogram. Labels as in `count`."""
     histogram = _histograms.get(name)
     if histogram is None:
-        histogram = _histograms[name] = _meter.create_histogram(name)
+        histogram = _histograms[name] = _meter.create_histogram(
+            name, unit="s", explicit_bucket_boundaries_advisory=_SECONDS
+        )
     histogram.record(value, labels)
 
 

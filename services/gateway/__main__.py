@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesh import service
+from mesh import asgi, service
 from mesh.batching import GroupCommit
 from mesh.service import Host
 from services.gateway.api import application
@@ -13,12 +13,13 @@ from services.gateway.news import News
 from services.gateway.peers import Peers, Sender
 from services.gateway.reports import ReportDoor
 from services.gateway.routes import Parts
-from services.gateway.server import serve
 from services.gateway.units import Units
 from songtor.alerting.v1.alerting_pb2_grpc import AlertingServiceStub
 from songtor.intake.v1.intake_pb2_grpc import IntakeServiceStub
 from songtor.registry.v1.registry_pb2_grpc import RegistryServiceStub
 from songtor.routing.v1.routing_pb2_grpc import RoutingServiceStub
+
+_KEEP_ALIVE = 65  # seconds: longer than a load balancer's
 
 
 async def build(host: Host, settings: Settings) -> None:
@@ -27,7 +28,7 @@ async def build(host: Host, settings: Settings) -> None:
     await keys.read()
     host.spawn("keys", keys.keep_reading())
     news = News()
-    await news.follow(await host.bus())
+    host.spawn("news", news.follow(await host.bus()))
     units = Units(RegistryServiceStub(host.channel("registry")))
     host.spawn("units", units.follow())
     intake = IntakeServiceStub(host.channel("intake"))
@@ -52,9 +53,9 @@ async def build(host: Host, settings: Settings) -> None:
         body_limit=settings.body_limit,
         public=settings.public_website,
     )
-    await serve(host, Edge(door, application(Parts(keys, peers, news))))
-    # Streams end before the server waits for its connections.
-    host.stack.push_async_callback(news.close)
+    edge = Edge(door, application(Parts(keys, peers, news)))
+    grace = int(settings.stop_grace_seconds)
+    host.spawn("http", asgi.serve(edge, settings.listen, grace=grace, keep_alive=_KEEP_ALIVE))
 
 
 def main() -> None:

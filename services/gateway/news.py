@@ -24,9 +24,13 @@ class News:
         self._listeners: set[asyncio.Queue[bytes | None]] = set()
 
     async def follow(self, bus: Bus) -> None:
-        """Hear what passes from now on."""
+        """Hear what passes, until cancelled; then every stream ends, so that the server can."""
         for subject in NEWS:
             await bus.subscribe(subject, self._hear)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.close()
 
     async def _hear(self, message: Msg) -> None:
         if not self._listeners:
@@ -64,7 +68,7 @@ class News:
         finally:
             self._listeners.discard(queue)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End every stream."""
         for queue in self._listeners:
             while queue.full():

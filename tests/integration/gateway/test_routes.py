@@ -241,7 +241,8 @@ async def test_an_error_nobody_foresaw_says_nothing_of_itself(door: Door) -> Non
 async def test_news_reach_the_console_in_codes(door: Door, nats_server: str) -> None:
     news = News()
     async with open_bus(nats_server) as bus:
-        await news.follow(bus)
+        following = asyncio.create_task(news.follow(bus))
+        await until(lambda: len(bus.client._subs) >= 2)
         stream = news.stream()
         assert (await anext(stream)).startswith(b":")
         receipt = intake_pb2.Receipt(case_id=str(uuid4()))
@@ -255,7 +256,7 @@ async def test_news_reach_the_console_in_codes(door: Door, nats_server: str) -> 
         changed = alerting_events.AlertChanged(alert=alerting_pb2.Alert(kind="ess", tier="central"))
         await bus.client.publish("alert.v1.central.msdhs.50.ess", changed.SerializeToString())
         assert b"event: alert" in await asyncio.wait_for(anext(stream), 10)
-        await news.close()
+        following.cancel()
         with pytest.raises(StopAsyncIteration):
             await anext(stream)
 
