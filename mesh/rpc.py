@@ -6,6 +6,7 @@ checked against the rules in the proto files before a servicer sees them.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
@@ -103,15 +104,38 @@ def _translated(error: grpc.aio.AioRpcError) -> SongtorError:
     if status is not None:
         return from_status(status)
     match error.code():
-        case grpc.StatusCode.UNAVAILABLE:
-            # The connection may have broken after the request left: only a refused one is sure.
+        case grpc.StatusCode.UNAVAILABLE if _never_left(error):
             return UnavailableError("the service does not answer", reason="SERVICE_UNAVAILABLE")
+        case grpc.StatusCode.UNAVAILABLE:
+            # The request had left: whoever broke the connection may have served it before.
+            return UnknownOutcomeError(
+                "the connection broke; ask again with the same key", reason="CONNECTION_LOST"
+            )
+        case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" in (error.details() or ""):
+            return InvalidArgumentError("more than one call may carry", reason="MESSAGE_TOO_LARGE")
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return ResourceExhaustedError("too much at once", reason="TOO_MUCH")
         case _:
             return UnknownOutcomeError(
                 "no answer came in time; ask again with the same key", reason=error.code().name
             )
+
+
+def _never_left(error: grpc.aio.AioRpcError) -> bool:
+    """Say whether there was no connection to send the request on.
+
+    gRPC gives no code for this, only its text; an unknown text means that it may have left.
+    """
+    text = error.details() or ""
+    return any(
+        sure in text
+        for sure in (
+            "failed to connect to all addresses",
+            "connections to all backends failing",
+            "DNS resolution failed",
+            "Domain name not found",
+        )
+    )
 
 
 class _Guard(grpc.aio.ServerInterceptor):
@@ -158,21 +182,15 @@ class _Guard(grpc.aio.ServerInterceptor):
             try:
                 with telemetry.continued(method, carrier, server=True):
                     self._admit(method, context)
-                    if isinstance(request, Message):
-                        validate(request)
-                    return await inner(request, context)
-            except SongtorError as error:
-                outcome = error.reason
-                await context.abort_with_status(rpc_status.to_status(to_status(error)))
-            except Exception:
-                outcome = "INTERNAL"
-                log.exception("rpc_failed", method=method)
-                await context.abort(grpc.StatusCode.INTERNAL, "an error of ours; it is logged")
+                    return await inner(_checked(request), context)
+            except asyncio.CancelledError:
+                outcome = "CANCELLED"
+                raise
+            except Exception as error:  # noqa: BLE001 the caller gets it
+                outcome = error.reason if isinstance(error, SongtorError) else "INTERNAL"
+                await _abort(method, context, error)
             finally:
-                telemetry.count(telemetry.RPC_CALLS, method=method, outcome=outcome)
-                telemetry.observe(
-                    telemetry.RPC_SECONDS, time.perf_counter() - started, method=method
-                )
+                _measure(method, outcome, started)
 
         return guarded
 
@@ -180,13 +198,20 @@ class _Guard(grpc.aio.ServerInterceptor):
         async def guarded(
             request: Any, context: grpc.aio.ServicerContext[Any, Any]
         ) -> AsyncIterator[Any]:
+            started = time.perf_counter()
+            outcome = "ok"
             try:
                 self._admit(method, context)
-                validate(request)
-                async for item in inner(request, context):
+                async for item in inner(_checked(request), context):
                     yield item
-            except SongtorError as error:
-                await context.abort_with_status(rpc_status.to_status(to_status(error)))
+            except (asyncio.CancelledError, GeneratorExit):
+                outcome = "CANCELLED"
+                raise
+            except Exception as error:  # noqa: BLE001 the caller gets it
+                outcome = error.reason if isinstance(error, SongtorError) else "INTERNAL"
+                await _abort(method, context, error)
+            finally:
+                _measure(method, outcome, started)
 
         return guarded
 
@@ -197,6 +222,35 @@ class _Guard(grpc.aio.ServerInterceptor):
         if peer is None or peer not in self._allowed.get(method, frozenset()):
             log.warning("caller_refused", method=method, peer=peer)
             raise PermissionDeniedError("this caller may not use this method", reason="CALLER")
+
+
+async def _abort(
+    method: str, context: grpc.aio.ServicerContext[Any, Any], error: Exception
+) -> None:
+    """Answer with an error; what is not of our family is logged, and none of its text told."""
+    if isinstance(error, SongtorError):
+        await context.abort_with_status(rpc_status.to_status(to_status(error)))
+    log.error("rpc_failed", method=method, exc_info=error)
+    await context.abort(grpc.StatusCode.INTERNAL, "an error of ours; it is logged")
+
+
+def _measure(method: str, outcome: str, started: float) -> None:
+    telemetry.count(telemetry.RPC_CALLS, method=method, outcome=outcome)
+    telemetry.observe(telemetry.RPC_SECONDS, time.perf_counter() - started, method=method)
+
+
+def _checked(request: Any) -> Any:
+    """Return the request, or the stream of them, once each message of it passed its rules."""
+    if not isinstance(request, Message):
+        return _each_checked(request)
+    validate(request)
+    return request
+
+
+async def _each_checked(requests: AsyncIterable[Message]) -> AsyncIterator[Message]:
+    async for request in requests:
+        validate(request)
+        yield request
 
 
 def caller(context: grpc.aio.ServicerContext[Any, Any]) -> str:
