@@ -32,8 +32,11 @@ _TIMEOUTS = {
     "idle_in_transaction_session_timeout": "20000",
 }
 _LENGTH = re.compile(r"\([^)]*\)")
-# SQLSTATE classes: connection lost, server going down, too many of them, deadlock, serialization.
-_TRANSIENT = ("08", "57P", "53", "40001", "40P01", "55P03")
+# SQLSTATE classes: connection lost, server going down, too many of them, deadlock, serialization, a
+# lock or a statement that took too long, a write at what has become a standby.
+_READ_ONLY = "25006"
+_TRANSIENT = ("08", "57P", "57014", "53", "40001", "40P01", "55P03", _READ_ONLY)
+_finishing: set[asyncio.Future[Any]] = set()
 
 
 class Transaction:
@@ -116,6 +119,8 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_use_lifo=True,
+            # An error's text would list what was to be written.
+            hide_parameters=True,
             connect_args={
                 "server_settings": {
                     **_TIMEOUTS,
@@ -145,6 +150,9 @@ class Database:
                     yield transaction
             except DBAPIError as error:
                 if is_transient(error):
+                    if _state(error) == _READ_ONLY:
+                        # It would answer like this for ever: the next connection finds the new one.
+                        await connection.invalidate()
                     # The driver's text may quote parameters: it does not go on.
                     raise _unavailable() from None
                 raise
@@ -168,19 +176,26 @@ def is_transient(error: DBAPIError) -> bool:
     """Say whether the same statement may succeed later."""
     if error.connection_invalidated or isinstance(error, InterfaceError):
         return True
-    state = str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or "")
+    state = _state(error)
     return state.startswith(_TRANSIENT) or (isinstance(error, OperationalError) and not state)
+
+
+def _state(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or "")
 
 
 async def finish(work: Awaitable[T]) -> T:
     """Await `work` to its end even when the caller is cancelled: no commit is half asked for."""
     task = asyncio.ensure_future(work)
+    # Held here: a task that nobody waits for any more could be collected half way.
+    _finishing.add(task)
+    task.add_done_callback(_finishing.discard)
     return await asyncio.shield(task)
 
 
 def unique_violation(error: DBAPIError) -> str | None:
     """Return the name of the unique constraint that was violated, or None for another error."""
-    if str(getattr(error.orig, "sqlstate", "")) != "23505":
+    if _state(error) != "23505":
         return None
     cause = getattr(error.orig, "__cause__", None)
     return str(getattr(cause, "constraint_name", "") or "unknown")

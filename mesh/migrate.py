@@ -17,8 +17,8 @@ _ENV = Path(__file__).parent / "alembic"
 async def provision(admin_url: str, passwords: Mapping[str, str]) -> None:
     """Create a schema and a role `songtor_<schema>` for each key of `passwords`; safe to repeat.
 
-    The role owns nothing: it may read, insert and update what the migrations make, delete from the
-    outbox and inbox alone, and see no other schema.
+    The role owns nothing: it may read, insert and update what the migrations make, delete nothing
+    that a migration does not grant, and see no other schema.
     """
     engine = create_async_engine(admin_url, poolclass=NullPool)
     async with engine.begin() as connection:
