@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,7 @@ class Ngo:
     async def deliver(self, delivery: Delivery) -> Receipt:
         """Post the event; its webhook-id is the delivery's, so the same again is no second one."""
         body = json.dumps(event_of(delivery), ensure_ascii=False)
-        now = self._clock.now()
-        headers = {
-            "Content-Type": "application/json",
-            "webhook-id": delivery.delivery_id,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(delivery.delivery_id, now, body),
-        }
+        headers = signed(self._signer, delivery.delivery_id, self._clock.now(), body)
         answer = await self._client.answer(
             "POST", "webhooks", content=body.encode(), headers=headers
         )
@@ -74,6 +69,16 @@ class Ngo:
     def _receipt(self, delivery: Delivery) -> Receipt:
         losses = MAP.losses(delivery) if delivery.kind is DeliveryKind.OFFER else ()
         return Receipt(delivery.delivery_id, losses=losses)
+
+
+def signed(signer: Webhook, webhook_id: str, now: datetime, body: str) -> dict[str, str]:
+    """Return the headers that sign `body`."""
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": signer.sign(webhook_id, now, body),
+    }
 
 
 def event_of(delivery: Delivery) -> dict[str, Any]:
