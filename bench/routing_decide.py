@@ -1,9 +1,12 @@
 """How fast cases are routed: `python -m bench.routing_decide [--cases N] [--profile]`.
 
-Three lines. `decide`: decisions alone, by the national directory, no I/O. `consume`: reported cases
-on a real broker until everything about them is committed in a durable PostgreSQL. `floor`: the same
-messages and the very statements that the run before wrote, in the same batches, without reading,
-deciding or building anything. Cases are made from the directory in a fixed order, by no chance.
+`routing_decide`: decisions alone, by the national directory, no I/O. `routing_consume`: reported
+cases on a real broker until everything about them is committed in a durable PostgreSQL.
+`routing_hear`: news of agencies' systems (receipt, acceptance, reached, completion of each),
+likewise. `routing_relay`: what all that announced, from the outbox to the broker. The floor of the
+two in the middle: the same messages and the very statements that routing wrote, in the same
+batches, without reading, deciding or building anything. Cases come from the directory in a fixed
+order, by no chance. Processor times are told too: they hold on a machine that others use.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import asyncio
 import cProfile
 import gc
 import json
+import os
 import pstats
 import tempfile
 import time
@@ -30,23 +34,26 @@ from directory.decide import Decider
 from directory.model import Snapshot
 from mesh import inbox, migrate, topology
 from mesh.clock import SystemClock
-from mesh.consumer import Consumer, read
+from mesh.consumer import Consumer, Handler, read
 from mesh.database import Database, Row, Transaction
 from mesh.instant import to_proto
 from mesh.messaging import Bus, Event, Message, connect
-from mesh.outbox import Outbox
-from mesh.topology import Stream
+from mesh.outbox import Outbox, Relay
+from mesh.topology import Durable, Stream
 from policies.reader import load
 from sandbox.national import national_units
 from sandbox.servers.nats import NatsServer
 from sandbox.servers.postgres import PostgresServer
 from services.routing import storage, wire
 from services.routing.commands.parts import Parts
-from services.routing.consumers import CasesReported
+from services.routing.consumers import AgencyNews, CasesReported
 from services.routing.domain.decision import open_referrals
+from services.routing.domain.identifiers import time_ordered
 from services.routing.domain.lifecycle import Rules
-from services.routing.topology import CASES, STREAMS
+from services.routing.topology import CASES, INBOUND_NEWS, SPOKEN, STREAMS
 from songtor.intake.v1 import events_pb2
+from songtor.routing.v1 import events_pb2 as routing_events
+from songtor.routing.v1 import routing_pb2
 from songtor.type.v1 import type_pb2
 
 CASE = Stream("CASE", ("case.v1.>",))
@@ -54,6 +61,11 @@ MIGRATIONS = Path(storage.__file__).parents[1] / "migrations"
 SPACE = UUID("3f0c1d1e-7a5e-5d0a-8f5b-2b9f9f6f1a10")
 POLICIES = load()
 CLOCK = SystemClock()
+ACTIONS = (
+    routing_pb2.ACTION_ACCEPT,
+    routing_pb2.ACTION_RECORD_REACHED,
+    routing_pb2.ACTION_COMPLETE,
+)
 
 
 def reports(snapshot: Snapshot, count: int) -> list[Event]:
@@ -64,7 +76,7 @@ def reports(snapshot: Snapshot, count: int) -> list[Event]:
     for number, (station, (problem, urgency)) in enumerate(
         islice(zip(cycle(stations), cycle(kinds), strict=False), count)
     ):
-        case_id = uuid5(SPACE, str(number))
+        case_id = time_ordered(CLOCK.now(), str(number))
         message = events_pb2.CaseReported(
             scope=type_pb2.CaseScope(
                 case_id=str(case_id),
@@ -108,6 +120,20 @@ def decide(snapshot: Snapshot, events: Sequence[Event]) -> dict[str, object]:
     }
 
 
+def server_cpu(folder: Path) -> float:
+    """Return the processor seconds that PostgreSQL's processes have taken so far."""
+    leader = next(folder.rglob("postmaster.pid")).read_text().split()[0]
+    total = 0
+    for process in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = process.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # ended meanwhile
+        if leader in (fields[1], process.parent.name):
+            total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """Yield a folder that PostgreSQL may enter, whoever it has to run as."""
@@ -116,9 +142,23 @@ def temporary_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is measured on: routing's database, the floor's, and the broker."""
+
+    database: Database
+    bare: Database
+    bus: Bus
+    folder: Path
+
+    def effort(self) -> tuple[float, float, float]:
+        """Return seconds so far: on the clock, of this process's processor, of PostgreSQL's."""
+        return time.perf_counter(), time.process_time(), server_cpu(self.folder)
+
+
 @asynccontextmanager
-async def servers() -> AsyncIterator[tuple[Database, Database, Bus]]:
-    """Run PostgreSQL (durable) and NATS; yield routing's database, the floor's and the broker."""
+async def servers() -> AsyncIterator[Course]:
+    """Run PostgreSQL (durable) and NATS, and open what is measured on them."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
         postgres = PostgresServer(folder / "postgres", log=folder / "log")
@@ -138,7 +178,7 @@ async def servers() -> AsyncIterator[tuple[Database, Database, Bus]]:
             stack.push_async_callback(opened[-1].close)
         bus = await connect(nats.url, None)
         stack.push_async_callback(bus.close)
-        yield opened[0], opened[1], bus
+        yield Course(opened[0], opened[1], bus, folder)
 
 
 @dataclass
@@ -169,107 +209,148 @@ class _Heard(Transaction):
         return await super().change(statement, parameters)
 
 
-async def publish(bus: Bus, events: Sequence[Event]) -> None:
-    """Put the cases on an empty stream."""
-    await topology.apply(bus.jetstream, [CASE, *STREAMS], [CASES], replicas=1)
-    for start in range(0, len(events), 500):
-        await bus.publish(events[start : start + 500], timeout=30)
+async def news(database: Database) -> list[Event]:
+    """Return what the agencies' systems tell of every offer: a whole life in four messages."""
+    async with database.transaction() as tx:
+        rows = await tx.execute(
+            "SELECT delivery_id, assignment_id, agency FROM delivery WHERE kind = 'offer'"
+            " ORDER BY assignment_id"
+        )
+    found = []
+    for number, (action, row) in enumerate(product((0, *ACTIONS), rows)):
+        update = routing_events.AgencyUpdate(
+            update_id=str(uuid5(SPACE, f"update {number}")),
+            kind=2 if action else 1,  # type: ignore[arg-type]  # an enum's number
+            delivery_id="" if action else str(row["delivery_id"]),
+            assignment_id=str(row["assignment_id"]),
+            action=action,  # type: ignore[arg-type]  # an enum's number
+            occurred_at=to_proto(CLOCK.now()),
+            outcomes=["helped"] if action == ACTIONS[-1] else [],
+        )
+        subject = f"inbound.v1.{row['agency']}"
+        found.append(Event(UUID(update.update_id), subject, update.SerializeToString()))
+    return found
 
 
-async def clear(bus: Bus) -> None:
-    """Take the stream away again."""
-    await bus.jetstream.delete_stream(CASE.name)
+@dataclass(frozen=True, slots=True)
+class Race:
+    """One handler against the floor, over the same messages."""
+
+    name: str
+    durable: Durable
+    handler: Handler
+    events: Sequence[Event]
+
+    async def run(self, course: Course) -> None:
+        """Run both and print a line."""
+        recorder, count = Recorder(), len(self.events)
+        await self._publish(course.bus)
+        before = course.effort()
+        await self._consume(course, recorder)
+        seconds, own, postgres = (b - a for a, b in zip(before, course.effort(), strict=True))
+        await course.bus.jetstream.delete_stream(self.durable.stream)
+        await self._publish(course.bus)
+        before = course.effort()
+        await self._floor(course, recorder)
+        floor, _, floor_postgres = (b - a for a, b in zip(before, course.effort(), strict=True))
+        tell(
+            self.name,
+            messages=count,
+            batches=len(recorder.batches),
+            messages_per_second=round(count / seconds),
+            floor_messages_per_second=round(count / floor),
+            ratio=round(floor / seconds, 2),
+            own_cpu_ms_per_message=round(1000 * own / count, 3),
+            postgres_cpu_ms_per_message=round(1000 * postgres / count, 3),
+            floor_postgres_cpu_ms_per_message=round(1000 * floor_postgres / count, 3),
+        )
+
+    async def _publish(self, bus: Bus) -> None:
+        await topology.apply(bus.jetstream, [CASE, *STREAMS], [self.durable], replicas=1)
+        for start in range(0, len(self.events), 500):
+            await bus.publish(self.events[start : start + 500], timeout=30)
+
+    async def _consume(self, course: Course, recorder: Recorder) -> None:
+        done = 0
+        finished = asyncio.Event()
+
+        async def handle(tx: Transaction, messages: Sequence[Message]) -> None:
+            await self.handler(recorder.listen(tx, len(messages)), messages)
+
+            def tally() -> None:
+                nonlocal done
+                done += len(messages)
+                if done >= len(self.events):
+                    finished.set()
+
+            tx.after_commit(tally)
+
+        consumer = Consumer(course.database, course.bus, self.durable, handle, CLOCK)
+        task = asyncio.create_task(consumer.run())
+        await finished.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def _floor(self, course: Course, recorder: Recorder) -> None:
+        puller = await course.bus.pull(self.durable, batch=256)
+        waiting: list[Message] = []
+        name = self.durable.name
+        for count, statements in recorder.batches:
+            while len(waiting) < count:
+                waiting += [message for raw in await puller.next() if (message := read(raw))]
+            taken, waiting = waiting[:count], waiting[count:]
+            async with course.bare.transaction() as tx:
+                await inbox.claim(tx, name, [m.message_id for m in taken], now=CLOCK.now())
+                for statement, parameters in statements:
+                    await tx.execute(statement, parameters)
+            for message in taken:
+                await message.ack()
+        await puller.stop()
 
 
-async def consume(
-    database: Database, bus: Bus, parts: Parts, events: int, recorder: Recorder | None
-) -> float:
-    """Return how long routing takes until every case is committed."""
-    handler = CasesReported(CASES.name, parts, CLOCK)
-    done = 0
-    finished = asyncio.Event()
-
-    async def handle(tx: Transaction, messages: Sequence[Message]) -> None:
-        nonlocal done
-        heard = recorder.listen(tx, len(messages)) if recorder else tx
-        await handler.handle(heard, messages)
-
-        def count() -> None:
-            nonlocal done
-            done += len(messages)
-            if done >= events:
-                finished.set()
-
-        tx.after_commit(count)
-
-    started = time.perf_counter()
-    task = asyncio.create_task(Consumer(database, bus, CASES, handle, CLOCK).run())
-    await finished.wait()
-    seconds = time.perf_counter() - started
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    return seconds
+async def relay(course: Course, outbox: Outbox) -> None:
+    """Publish all that was announced, and print a line."""
+    relaying = Relay(course.database, course.bus, outbox.written, CLOCK, SPOKEN)
+    before, total = course.effort(), 0
+    while published := (await relaying.publish_once())[0]:
+        total += published
+    seconds, own, postgres = (b - a for a, b in zip(before, course.effort(), strict=True))
+    tell(
+        "routing_relay",
+        messages=total,
+        messages_per_second=round(total / seconds),
+        own_cpu_ms_per_message=round(1000 * own / total, 3),
+        postgres_cpu_ms_per_message=round(1000 * postgres / total, 3),
+    )
 
 
-async def floor(database: Database, bus: Bus, recorder: Recorder) -> float:
-    """Return how long the same messages and the same statements take without any thought."""
-    puller = await bus.pull(CASES, batch=256)
-    started = time.perf_counter()
-    waiting: list[Message] = []
-    for count, statements in recorder.batches:
-        while len(waiting) < count:
-            waiting += [message for raw in await puller.next() if (message := read(raw))]
-        taken, waiting = waiting[:count], waiting[count:]
-        async with database.transaction() as tx:
-            await inbox.claim(tx, CASES.name, [m.message_id for m in taken], now=CLOCK.now())
-            for statement, parameters in statements:
-                await tx.execute(statement, parameters)
-        for message in taken:
-            await message.ack()
-    seconds = time.perf_counter() - started
-    await puller.stop()
-    return seconds
+def tell(name: str, **numbers: object) -> None:
+    """Print a line."""
+    print(json.dumps({"bench": name, **numbers, **describe()}))
 
 
 async def measure(cases: int, *, profile: bool) -> None:
-    """Measure and print a JSON line each."""
+    """Measure everything."""
     snapshot = Snapshot.of(1, national_units())
     events = reports(snapshot, cases)
     # As the replica does: the directory is not walked again and again.
     gc.collect()
     gc.freeze()
-    machine = describe()
-    print(json.dumps({"bench": "routing_decide", **decide(snapshot, events), **machine}))
-    async with servers() as (database, bare, bus):
+    tell("routing_decide", **decide(snapshot, events))
+    async with servers() as course:
         outbox = Outbox(CLOCK, source="songtor/routing")
         rules = Rules(POLICIES.reasons, timedelta(hours=24))
         parts = Parts(Decider(POLICIES), lambda: snapshot, outbox, rules)
-        recorder = Recorder()
-        await publish(bus, events)
         profiler = cProfile.Profile()
         if profile:
             profiler.enable()
-        cpu = time.process_time()
-        seconds = await consume(database, bus, parts, cases, recorder)
-        cpu = time.process_time() - cpu
+        opening = CasesReported(CASES.name, parts, CLOCK).handle
+        await Race("routing_consume", CASES, opening, events).run(course)
+        told = await news(course.database)
+        hearing = AgencyNews(parts, CLOCK).handle
+        await Race("routing_hear", INBOUND_NEWS, hearing, told).run(course)
+        await relay(course, outbox)
         profiler.disable()
-        await clear(bus)
-        await publish(bus, events)
-        floor_seconds = await floor(bare, bus, recorder)
-    print(
-        json.dumps(
-            {
-                "bench": "routing_consume",
-                "cases": cases,
-                "batches": len(recorder.batches),
-                "cases_per_second": round(cases / seconds),
-                "floor_cases_per_second": round(cases / floor_seconds),
-                "ratio": round(floor_seconds / seconds, 2),
-                "own_cpu_ms_per_case": round(1000 * cpu / cases, 3),
-                **machine,
-            }
-        )
-    )
     if profile:
         pstats.Stats(profiler).sort_stats("tottime").print_stats(40)
 

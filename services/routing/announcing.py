@@ -23,12 +23,26 @@ _DELIVERY_KIND = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An assignment with the message that says it, made once and put into many others."""
+
+    assignment: Assignment
+    message: routing_pb2.Assignment
+
+    @staticmethod
+    def of(assignment: Assignment) -> Told:
+        """Put the assignment into words."""
+        return Told(assignment, assignment_to_proto(assignment))
+
+
 def assignment_event(
-    case: RoutedCase, after: Assignment, before: Assignment | None, occurred_at: datetime
+    case: RoutedCase, told: Told, before: Assignment | None, occurred_at: datetime
 ) -> Event:
     """Announce an assignment that was made (`before` None) or moved."""
+    after = told.assignment
     changed = events_pb2.AssignmentChanged(
-        assignment=assignment_to_proto(after),
+        assignment=told.message,
         previous=STATE_NUMBERS[before.state] if before else 0,  # type: ignore[arg-type]  # unspecified
         scope=case.message.scope,
         problem_type=after.problem_type,
@@ -37,14 +51,19 @@ def assignment_event(
         occurred_at=to_proto(occurred_at),
     )
     return Event(
-        event_id=identifiers.event_id(after.assignment_id, "assignment", after.version),
+        event_id=identifiers.event_id(
+            after.state_at, after.assignment_id, "assignment", after.version
+        ),
         subject=f"assignment.v1.{after.state}",
         payload=changed.SerializeToString(),
         priority=case.priority,
     )
 
 
-def milestone_event(case: RoutedCase, assignment: Assignment, kind: str, at: datetime) -> Event:
+def milestone_event(
+    case: RoutedCase, assignment: Assignment, kind: str, at: datetime, now: datetime
+) -> Event:
+    """Announce a milestone that was reached at `at`."""
     recorded = events_pb2.MilestoneRecorded(
         milestone=routing_pb2.Milestone(
             kind=kind, occurred_at=to_proto(at), assignment_id=str(assignment.assignment_id)
@@ -53,7 +72,7 @@ def milestone_event(case: RoutedCase, assignment: Assignment, kind: str, at: dat
         scope=case.message.scope,
     )
     return Event(
-        event_id=identifiers.event_id(assignment.assignment_id, "milestone", kind),
+        event_id=identifiers.event_id(now, assignment.assignment_id, "milestone", kind),
         subject=f"milestone.v1.{kind}",
         payload=recorded.SerializeToString(),
         priority=case.priority,
@@ -78,7 +97,7 @@ def referral_event(
         occurred_at=to_proto(at),
     )
     return Event(
-        event_id=identifiers.event_id(referral_id, "referral", state, because_of),
+        event_id=identifiers.event_id(at, referral_id, "referral", state, because_of),
         subject=f"referral.v1.{state}",
         payload=changed.SerializeToString(),
         priority=case.priority,
@@ -90,11 +109,16 @@ class Parcel:
     """Something for an adapter to carry, before it has its number within (case, agency)."""
 
     case: RoutedCase
-    assignment: Assignment
+    told: Told
     adapter: str
     kind: str
     """`offer`, `cancel` or `status`."""
     status: str = ""
+
+    @property
+    def assignment(self) -> Assignment:
+        """The assignment as it stood."""
+        return self.told.assignment
 
     @property
     def delivery_id(self) -> UUID:
@@ -121,7 +145,7 @@ def delivery_event(
         kind=_DELIVERY_KIND[parcel.kind],
         agency=parcel.adapter,
         case_seq=case_seq,
-        assignment=assignment_to_proto(assignment),
+        assignment=parcel.told.message,
         scope=reported.scope,
         problem_type=assignment.problem_type,
         unit_name=unit.name_th if unit else "",

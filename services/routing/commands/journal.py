@@ -12,7 +12,7 @@ from mesh.audit import Leaf
 from mesh.database import Transaction
 from mesh.messaging import Event
 from services.routing import announcing
-from services.routing.announcing import Parcel
+from services.routing.announcing import Parcel, Told
 from services.routing.commands.parts import Parts
 from services.routing.domain import consequences
 from services.routing.domain.decision import Choice, open_referrals, search_again
@@ -53,10 +53,11 @@ class Journal:
             )
         assignment = choice.assignment
         if assignment is not None:
-            self._events.append(announcing.assignment_event(case, assignment, None, self._now))
+            told = Told.of(assignment)
+            self._events.append(announcing.assignment_event(case, told, None, self._now))
             if assignment.adapter:
-                self._parcels.append(Parcel(case, assignment, assignment.adapter, "offer"))
-            self._report_back(case, assignment, assignment.state)
+                self._parcels.append(Parcel(case, told, assignment.adapter, "offer"))
+            self._report_back(case, told, assignment.state)
         self._leaves.append(
             Leaf(
                 actor="service:routing",
@@ -78,15 +79,16 @@ class Journal:
         after = change.after
         self._changes.append((case, change))
         self._touched[after.assignment_id] = after
+        told = Told.of(after)
         self._events.append(
-            announcing.assignment_event(case, after, change.before, change.occurred_at)
+            announcing.assignment_event(case, told, change.before, change.occurred_at)
         )
         milestone = consequences.milestone_of(change)
         if milestone:
             self.reached_point(case, after, change.act, milestone, change.occurred_at)
         if consequences.target_must_hear(change) and after.adapter:
-            self._parcels.append(Parcel(case, after, after.adapter, "cancel"))
-        self._report_back(case, after, after.state)
+            self._parcels.append(Parcel(case, told, after.adapter, "cancel"))
+        self._report_back(case, told, after.state)
         self._leaves.append(
             Leaf(
                 actor=change.act.actor,
@@ -132,9 +134,9 @@ class Journal:
         """Something was refused or ignored."""
         self._leaves.append(leaf)
 
-    def _report_back(self, case: RoutedCase, assignment: Assignment, status: str) -> None:
-        if case.hears and case.hears != assignment.adapter:
-            self._parcels.append(Parcel(case, assignment, case.hears, "status", status))
+    def _report_back(self, case: RoutedCase, told: Told, status: str) -> None:
+        if case.hears and case.hears != told.assignment.adapter:
+            self._parcels.append(Parcel(case, told, case.hears, "status", status))
 
     def _tell_referral(
         self,
@@ -223,10 +225,12 @@ class Journal:
                 continue
             new.discard(fact.key)
             self._events.append(
-                announcing.milestone_event(fact.case, fact.assignment, fact.kind, fact.occurred_at)
+                announcing.milestone_event(
+                    fact.case, fact.assignment, fact.kind, fact.occurred_at, self._now
+                )
             )
             if fact.kind == consequences.REACHED:
-                self._report_back(fact.case, fact.assignment, fact.kind)
+                self._report_back(fact.case, Told.of(fact.assignment), fact.kind)
                 self._leaves.append(
                     Leaf(
                         actor=fact.actor,

@@ -23,6 +23,7 @@ def delivery_id(assignment_id: UUID, agency: str, kind: str, status: str, versio
     return uuid5(assignment_id, f"delivery|{agency}|{kind}|{status}|{version}")
 
 
-def event_id(subject_id: UUID, *parts: object) -> UUID:
-    """Return the id of what is announced about `subject_id`: announced twice, it is one event."""
-    return uuid5(subject_id, "|".join(map(str, parts)))
+def event_id(now: datetime, subject_id: UUID, *parts: object) -> UUID:
+    """Return the id of what is announced about `subject_id`; in the order of time, because the
+    outbox keeps an index over these ids and random ones would touch it all over."""
+    return time_ordered(now, str(subject_id), *map(str, parts))

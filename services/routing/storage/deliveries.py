@@ -152,7 +152,7 @@ async def offer_again(tx: Transaction, *, now: datetime, limit: int) -> int:
         return 0
     ids = [row["delivery_id"] for row in rows]
     offers = [row["offers"] + 1 for row in rows]
-    event_ids = [event_id(i, "offered", n) for i, n in zip(ids, offers, strict=True)]
+    event_ids = [event_id(now, i, "offered", n) for i, n in zip(ids, offers, strict=True)]
     await tx.change(_OFFER_AGAIN, {"ids": ids, "event_ids": event_ids, "now": now})
     await tx.change(
         _OFFERED,
