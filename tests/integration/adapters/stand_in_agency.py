@@ -6,7 +6,7 @@ import html
 import json
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,9 @@ class StandInAgency:
 
     def document(self, kind: str, id_: str) -> dict[str, Any]:
         """Return a document as the agency keeps it."""
-        with sqlite3.connect(self._folder / f"{self.standin.ready['name']}.sqlite3") as file:
+        with closing(
+            sqlite3.connect(self._folder / f"{self.standin.ready['name']}.sqlite3")
+        ) as file:
             row = file.execute(
                 "SELECT body FROM document WHERE kind = ? AND id = ?", (kind, id_)
             ).fetchone()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -56,7 +56,7 @@ class CaseManagement(StandInAgency):
 
     async def forbids_contact(self, record_id: str) -> bool:
         case = self.document("referral", record_id)["record_id"]
-        with sqlite3.connect(self._file) as file:
+        with closing(sqlite3.connect(self._file)) as file:
             flags = file.execute("SELECT status FROM news WHERE reference = ?", (case,)).fetchall()
         return MAP.table("flag").theirs("contact_prohibited") in [flag for (flag,) in flags]
 
