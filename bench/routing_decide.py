@@ -29,6 +29,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
+import uvloop
+
 from bench.machine import describe
 from directory.decide import Decider
 from directory.model import Snapshot
@@ -107,7 +109,7 @@ def reports(snapshot: Snapshot, count: int) -> list[Event]:
 def decide(snapshot: Snapshot, events: Sequence[Event]) -> dict[str, object]:
     """Decide every case and return how fast that went."""
     decider = Decider(POLICIES)
-    facts = [wire.case_of(event.payload).facts for event in events]
+    facts = [wire.new_case(event.payload).facts for event in events]
     now = CLOCK.now()
     for case in facts[:200]:
         open_referrals(case, decider, snapshot, now=now)
@@ -361,7 +363,8 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=6_000)
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
-    asyncio.run(measure(given.cases, profile=given.profile))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(measure(given.cases, profile=given.profile))
 
 
 if __name__ == "__main__":

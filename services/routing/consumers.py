@@ -32,7 +32,7 @@ class CasesReported:
     async def handle(self, tx: Transaction, messages: Sequence[Message]) -> None:
         """Consumer's handler: one batch of `CaseReported`."""
         now = self._clock.now()
-        cases, bad = _read(messages, lambda message: wire.case_of(message.payload))
+        cases, bad = _read(messages, lambda message: wire.new_case(message.payload))
         if cases:
             await open_cases(tx, self._parts, cases, now=now)
         if bad:

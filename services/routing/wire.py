@@ -27,6 +27,7 @@ from songtor.intake.v1 import events_pb2 as intake_events
 from songtor.routing.v1 import events_pb2, routing_pb2
 from songtor.type.v1 import type_pb2
 
+_PRIORITY = {type_pb2.URGENCY_CRISIS: 1, type_pb2.URGENCY_URGENT: 3}
 _SPOKEN_BY_ALL = ("", "tha", "und")
 
 _URGENCY = {
@@ -52,31 +53,51 @@ _ROLE: Mapping[int, Actor] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RoutedCase:
-    """A case with the message that reported it, whose scope every event of it repeats."""
+    """A case as the message that reported it, whose scope every event of it repeats."""
 
-    facts: CaseFacts
     message: intake_events.CaseReported
     payload: bytes
+    sender: str = HUB
+    """Who refers: the agency that reported or took the report, else the hub."""
     hears: str = ""
     """The adapter that carries news of the case back to the agency that reported it."""
+    known: CaseFacts | None = None
+    """What `facts` has taken out of the message so far."""
+
+    @property
+    def facts(self) -> CaseFacts:
+        """What is decided from; taken out of the message only where a decision is made."""
+        if self.known is None:
+            self.known = _facts_of(self.message)
+        return self.known
 
     @property
     def priority(self) -> int:
         """Place in the outbox: an emergency never waits behind a backlog."""
-        if self.facts.ess_cause:
+        if self.message.scope.ess_cause:
             return 0
-        return {"crisis": 1, "urgent": 3}.get(self.facts.urgency, 5)
+        return _PRIORITY.get(self.message.scope.urgency, 5)
 
 
-def case_of(payload: bytes, *, sender: str = "", hears: str = "") -> RoutedCase:
-    """Return the case that a `CaseReported` tells of. Raises `DecodeError` and `ValueError`."""
+def new_case(payload: bytes) -> RoutedCase:
+    """Return a case as it was reported. Raises `DecodeError` and `ValueError`."""
     message = intake_events.CaseReported.FromString(payload)
+    facts = _facts_of(message)
+    return RoutedCase(message, payload, sender=facts.reporting_agency or HUB, known=facts)
+
+
+def known_case(payload: bytes, *, sender: str, hears: str) -> RoutedCase:
+    """Return a case as it was stored."""
+    return RoutedCase(intake_events.CaseReported.FromString(payload), payload, sender, hears)
+
+
+def _facts_of(message: intake_events.CaseReported) -> CaseFacts:
     scope, place = message.scope, message.place
     language = message.safe_contact.language or message.language
-    _, _, reporting = message.source.partition("agency:")
-    facts = CaseFacts(
+    kind, _, name = message.source.partition(":")
+    return CaseFacts(
         case_id=UUID(scope.case_id),
         reference=scope.reference,
         place=Place(
@@ -94,11 +115,9 @@ def case_of(payload: bytes, *, sender: str = "", hears: str = "") -> RoutedCase:
         excluded=frozenset(scope.excluded),
         reported_at=from_proto(scope.reported_at),
         report_id=message.report_id,
-        reporting_agency=reporting,
-        sender=sender or reporting or HUB,
+        reporting_agency=name if kind == "agency" else "",
         receiving_unit_id=message.receiving_unit_id,
     )
-    return RoutedCase(facts, message, payload, hears)
 
 
 def assignment_to_proto(assignment: Assignment) -> routing_pb2.Assignment:

@@ -74,7 +74,9 @@ def _do(
     book: dict[UUID, Entry], journal: Journal, parts: Parts, act: Act, *, now: datetime
 ) -> bytes:
     entry = book.get(act.assignment_id)
-    if entry is None or consequences.is_stranger(entry.assignment, entry.case.facts, act):
+    if entry is None or consequences.is_stranger(
+        entry.assignment, entry.case.facts, entry.case.sender, act
+    ):
         raise NotFoundError("there is no such assignment", reason="NO_SUCH_ASSIGNMENT")
     after = perform(journal, entry, parts, act, now=now)
     book[act.assignment_id] = Entry(entry.case, after)

@@ -30,10 +30,10 @@ async def open_cases(
 
 def _introduced(case: RoutedCase, parts: Parts) -> RoutedCase:
     """Add what the directory says: who refers, and whose adapter carries news back to them."""
-    facts = case.facts
-    if facts.sender == HUB:
+    facts, sender = case.facts, case.sender
+    if sender == HUB:
         receiver = parts.unit(facts.receiving_unit_id)
-        facts = replace(facts, sender=receiver.agency if receiver else HUB)
+        sender = receiver.agency if receiver else HUB
     back = facts.reporting_agency
     hears = parts.carries(back) and not facts.excludes(back, facts.receiving_unit_id)
-    return replace(case, facts=facts, hears=back if hears else "")
+    return replace(case, sender=sender, hears=back if hears else "")

@@ -24,7 +24,7 @@ async def show_overdue(tx: Transaction, outbox: Outbox, *, now: datetime, limit:
     rows = await updates.overdue(tx, now=now, limit=limit)
     events = []
     for row in rows:
-        case = wire.case_of(row["facts"], sender=row["sender"], hears=row["hears"])
+        case = wire.known_case(row["facts"], sender=row["sender"], hears=row["hears"])
         assignment = assignment_of(row)
         events.append(
             announcing.referral_event(

@@ -55,15 +55,18 @@ def target_must_hear(change: Change) -> bool:
     )
 
 
-def is_stranger(assignment: Assignment, facts: CaseFacts, act: Act) -> bool:
-    """Say whether to the one who acts the assignment must look as if it did not exist."""
+def is_stranger(assignment: Assignment, facts: CaseFacts, sender: str, act: Act) -> bool:
+    """Say whether to the one who acts the assignment must look as if it did not exist.
+
+    `sender` is the agency that refers, or the hub itself.
+    """
     if facts.excludes(act.agency):
         return True
     match act.role:
         case Actor.TARGET:
             return act.agency != assignment.agency
         case Actor.SENDER:
-            return act.agency not in (facts.sender, HUB)
+            return act.agency not in (sender, HUB)
         case Actor.OPERATOR:
             # Which officers are the hub's operators is the gateway's to know.
             return False

@@ -103,8 +103,6 @@ class CaseFacts:
     report_id: str
     reporting_agency: str
     """The agency whose system sent the report and hears of its progress; empty for other doors."""
-    sender: str
-    """Who refers: the agency that reported or took the report, else the hub."""
     receiving_unit_id: str
 
     def excludes(self, agency: str, unit_id: str = "") -> bool:

@@ -63,7 +63,7 @@ async def insert_cases(tx: Transaction, cases: Sequence[RoutedCase], *, now: dat
                 "case_id": case.facts.case_id,
                 "reference": case.facts.reference,
                 "province_code": case.facts.place.province,
-                "sender": case.facts.sender,
+                "sender": case.sender,
                 "hears": case.hears,
                 "reported_at": case.facts.reported_at,
                 "routed_at": now,
@@ -82,7 +82,7 @@ async def lock_assignments(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, E
     cases: dict[UUID, RoutedCase] = {}
     for row in rows:
         if row["case_id"] not in cases:
-            cases[row["case_id"]] = wire.case_of(
+            cases[row["case_id"]] = wire.known_case(
                 row["facts"], sender=row["sender"], hears=row["hears"]
             )
     return {row["assignment_id"]: Entry(cases[row["case_id"]], assignment_of(row)) for row in rows}

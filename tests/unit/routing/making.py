@@ -48,7 +48,6 @@ def facts(*problems: str, **fields: Any) -> CaseFacts:
         "reported_at": NOW,
         "report_id": str(an_id("report")),
         "reporting_agency": "",
-        "sender": "hub",
         "receiving_unit_id": "",
     }
     return CaseFacts(**{**given, **fields})

@@ -84,6 +84,8 @@ def test_the_targets_system_hears_what_others_call_off(
 def test_to_a_stranger_the_assignment_does_not_exist(
     role: Actor, agency: str, stranger: bool
 ) -> None:
-    case = facts("unready_pregnancy", sender="ngo", excluded=frozenset(("agency:labour",)))
-    found = consequences.is_stranger(assignment(), case, act(Action.ACCEPT, role, agency=agency))
+    case = facts("unready_pregnancy", excluded=frozenset(("agency:labour",)))
+    found = consequences.is_stranger(
+        assignment(), case, "ngo", act(Action.ACCEPT, role, agency=agency)
+    )
     assert found is stranger
