@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -17,7 +17,7 @@ from mesh.database import Transaction
 from mesh.errors import NotFoundError
 from mesh.outbox import Outbox
 from policies.model import Policies
-from services.alerting import storage, wire
+from services.alerting import deadlines, storage, wire
 from services.alerting.domain import escalation, happenings
 from services.alerting.domain.alerts import ARMED, Alert, Deadline
 from services.alerting.domain.case import Case
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 BREACHES_UNTOLD = "songtor.alerting.breaches_untold"
 AUDITED = frozenset({"opened", "acknowledged", "went_up", "resolved"})
 """What an alert's history shares with the audit log."""
+SOON = timedelta(seconds=2)
+"""What falls due within this time does not wait for the sweeper's next look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,16 @@ class Engine:
     """Returns the directory in force; raises `UnavailableError` until one is loaded."""
     outbox: Outbox
     to_send: asyncio.Event
+    armed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when something was armed that is due before the sweeper's next look."""
+    _last: list[Rules] = field(default_factory=list)
 
     def rules(self) -> Rules:
-        return Rules(self.policies, self.hours, self.directory())
+        """Return by what is decided now; the same object until the directory changes."""
+        snapshot = self.directory()
+        if not self._last or self._last[0].snapshot is not snapshot:
+            self._last[:] = [Rules(self.policies, self.hours, snapshot)]
+        return self._last[0]
 
 
 async def take_in(
@@ -54,6 +63,8 @@ async def take_in(
     rules = engine.rules()
     before = await storage.lock(tx, _joined(told))
     after = dict(before)
+    # A breach whose fact is written already comes before what is told now.
+    _fire(after, await deadlines.take_recorded(tx, list(before)), rules, now=now)
     for happening in told:
         case_id = happening.case.case_id
         after[case_id] = _take(after[case_id], happening, rules, now=now)
@@ -78,14 +89,17 @@ def _take(file: CaseFile, happening: Happening, rules: Rules, *, now: datetime) 
     return file
 
 
-async def sweep(tx: Transaction, engine: Engine, *, now: datetime, limit: int) -> int:
-    """Fire deadlines that are due, oldest first; return how many were claimed."""
-    rules = engine.rules()
-    due = await storage.claim_due(tx, now=now, limit=limit)
+async def fire(tx: Transaction, engine: Engine, due: Sequence[Deadline], *, now: datetime) -> None:
+    """Decide what claimed deadlines do to their cases, which the claim has locked."""
     if not due:
-        return 0
+        return
     before = await storage.load(tx, [deadline.case_id for deadline in due])
     after = dict(before)
+    _fire(after, due, engine.rules(), now=now)
+    await _write(tx, engine, before, after, now=now)
+
+
+def _fire(after: Files, due: Sequence[Deadline], rules: Rules, *, now: datetime) -> None:
     for deadline in due:
         telemetry.observe(telemetry.DEADLINE_LATENESS, (now - deadline.due_at).total_seconds())
         file = happenings.fired(after[deadline.case_id], rules, deadline, now=now)
@@ -94,8 +108,6 @@ async def sweep(tx: Transaction, engine: Engine, *, now: datetime, limit: int) -
             # Every desk is implicated, or none exists: the operators are the last who can act.
             log.error("breach_untold", case_id=str(deadline.case_id))
             telemetry.count(BREACHES_UNTOLD)
-    await _write(tx, engine, before, after, now=now)
-    return len(due)
 
 
 def _anybody_told(file: CaseFile, deadline: Deadline) -> bool:
@@ -132,7 +144,9 @@ async def _write(
     tx: Transaction, engine: Engine, before: Mapping[UUID, CaseFile], after: Files, *, now: datetime
 ) -> None:
     """Save the difference, announce the alerts that changed, and leave their audit leaves."""
-    await storage.save(tx, before, after, now=now)
+    earliest = await storage.save(tx, before, after, now=now)
+    if earliest is not None and earliest <= now + SOON:
+        tx.after_commit(engine.armed.set)
     await engine.outbox.append(
         tx,
         [

@@ -25,8 +25,8 @@ class Settings(ProcessSettings):
     """Sender's address; its domain also makes the Message-IDs."""
     console_url: str = "http://127.0.0.1:8080"
     """Where the links in notifications lead."""
-    sweep_seconds: float = Field(default=0.2, gt=0, le=5)
-    """Real seconds between two looks for deadlines that are due."""
+    sweep_seconds: float = Field(default=1.0, gt=0, le=5)
+    """Longest pause, in real seconds, between two looks for deadlines that are due."""
     sweep_batch: int = Field(default=500, ge=1, le=5000)
     """Most deadlines that one transaction fires."""
     send_lanes: int = Field(default=4, ge=1, le=64)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from mesh.database import Row, Values
+from policies.model import EscalationPolicy
 from services.alerting.domain.alerts import (
     Alert,
     AlertEvent,
@@ -23,8 +25,26 @@ _TICK = timedelta(microseconds=1)
 """What a length is stored in: exact, so that nothing falls due early by a rounding."""
 
 
-def _json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
+_policies: dict[tuple[str, str], EscalationPolicy] = {}
+"""By id and stamp, which holds the digest of the file that it was read from."""
+
+
+def _policy(row: Row) -> EscalationPolicy:
+    key = row["policy_id"], row["policy_stamp"]
+    found = _policies.get(key)
+    if found is None:
+        found = _policies[key] = from_record(row["policy"])
+    return found
+
+
+@lru_cache(maxsize=256)
+def _of_policy(policy: EscalationPolicy) -> str:
+    return json.dumps(to_record(policy))
+
+
+@lru_cache(maxsize=512)
+def _of_codes(codes: tuple[Any, ...]) -> str:
+    return json.dumps(codes)
 
 
 def case(row: Row) -> Case:
@@ -32,11 +52,11 @@ def case(row: Row) -> Case:
         case_id=row["case_id"],
         reference=row["reference"],
         province=row["province"],
-        problem_types=tuple(_json(row["problem_types"])),
+        problem_types=tuple(row["problem_types"]),
         ess_cause=row["ess_cause"],
         urgency=row["urgency"],
         silent=row["silent"],
-        excluded=frozenset(_json(row["excluded"])),
+        excluded=frozenset(row["excluded"]),
         reported_at=row["reported_at"],
         reached_at=row["reached_at"],
         closed_at=row["closed_at"],
@@ -48,11 +68,11 @@ def of_case(value: Case) -> Values:
         "case_id": value.case_id,
         "reference": value.reference,
         "province": value.province,
-        "problem_types": json.dumps(value.problem_types),
+        "problem_types": _of_codes(value.problem_types),
         "ess_cause": value.ess_cause,
         "urgency": value.urgency,
         "silent": value.silent,
-        "excluded": json.dumps(sorted(value.excluded)),
+        "excluded": _of_codes(tuple(sorted(value.excluded))),
         "reported_at": value.reported_at,
         "reached_at": value.reached_at,
         "closed_at": value.closed_at,
@@ -96,7 +116,7 @@ def clock(row: Row) -> CaseClock:
         frame_id=row["frame_id"],
         calendar=row["calendar"],
         budget=row["budget_us"] * _TICK,
-        warn=tuple(_json(row["warn"])),
+        warn=tuple(row["warn"]),
         used=row["used_us"] * _TICK,
         running_since=row["running_since"],
         stopped_at=row["stopped_at"],
@@ -114,7 +134,7 @@ def of_clock(value: CaseClock) -> Values:
         "frame_id": value.frame_id,
         "calendar": value.calendar,
         "budget_us": value.budget // _TICK,
-        "warn": json.dumps(value.warn),
+        "warn": _of_codes(value.warn),
         "used_us": value.used // _TICK,
         "running_since": value.running_since,
         "stopped_at": value.stopped_at,
@@ -164,8 +184,7 @@ def of_deadline(value: Deadline) -> Values:
         "stage": value.stage,
         "gen": value.gen,
         "due_at": value.due_at,
-        "state": 0,
-        "fired_at": None,
+        "rank": value.rank,
     }
 
 
@@ -173,7 +192,7 @@ def alert(row: Row) -> Alert:
     return Alert(
         alert_id=row["alert_id"],
         case_id=row["case_id"],
-        policy=from_record(_json(row["policy"])),
+        policy=_policy(row),
         policy_stamp=row["policy_stamp"],
         kind=row["kind"],
         cause=row["cause"],
@@ -196,7 +215,7 @@ def of_alert(value: Alert) -> Values:
         "alert_id": value.alert_id,
         "case_id": value.case_id,
         "policy_id": value.policy.id,
-        "policy": json.dumps(to_record(value.policy)),
+        "policy": _of_policy(value.policy),
         "policy_stamp": value.policy_stamp,
         "kind": value.kind,
         "cause": value.cause,

@@ -10,8 +10,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from mesh.database import Row, Transaction
-from services.alerting import rows
-from services.alerting.domain.alerts import Alert, Deadline
+from services.alerting import deadlines, rows
+from services.alerting.domain.alerts import Alert
 from services.alerting.domain.case import Case, Holder
 from services.alerting.domain.casefile import CaseFile
 from services.alerting.domain.clocks import CaseClock
@@ -20,7 +20,6 @@ from services.alerting.tables import (
     alert_event,
     clock,
     clock_event,
-    deadline,
     holder,
     notification,
     watch,
@@ -29,38 +28,6 @@ from services.alerting.tables import (
 T = TypeVar("T")
 Files = dict[UUID, CaseFile]
 
-_CLAIM = """
-    WITH due AS (
-        SELECT d.owner, d.case_id, d.purpose, d.stage, d.gen, d.due_at
-        FROM deadline d JOIN watch w USING (case_id)
-        WHERE d.state = 0 AND d.due_at <= :now
-        ORDER BY d.due_at, d.owner LIMIT :limit
-        FOR UPDATE OF d, w SKIP LOCKED
-    ), fired AS (
-        UPDATE deadline SET state = 1, fired_at = :now
-        FROM due WHERE deadline.owner = due.owner
-        RETURNING due.owner, due.case_id, due.purpose, due.stage, due.gen, due.due_at
-    ), fact AS (
-        INSERT INTO breach (clock_id, gen, case_id, step, breached_at, observed_at)
-        SELECT clock.clock_id, clock.gen, clock.case_id, clock.step, fired.due_at, :now
-        FROM fired JOIN clock ON clock.clock_id = fired.owner AND clock.gen = fired.gen
-        WHERE fired.purpose = 'clock' AND fired.stage = 100 AND clock.running_since IS NOT NULL
-        ON CONFLICT DO NOTHING
-    )
-    SELECT * FROM fired ORDER BY due_at, owner
-"""
-
-
-async def claim_due(tx: Transaction, *, now: datetime, limit: int) -> list[Deadline]:
-    """Claim deadlines that are due, oldest first, and write the fact of each breach with them.
-
-    The rows of their cases are locked too; a case that somebody else is deciding on is passed over
-    and comes with the next look. One statement: there is no instant at which a deadline is fired
-    and its fact missing.
-    """
-    found = await tx.execute(_CLAIM, {"now": now, "limit": limit})
-    return [rows.deadline(row) for row in found]
-
 
 async def lock(tx: Transaction, cases: Iterable[Case]) -> Files:
     """Watch the cases that are new, lock all of them, and return their files.
@@ -68,13 +35,24 @@ async def lock(tx: Transaction, cases: Iterable[Case]) -> Files:
     Locks are taken in the order of ids, so that two batches wait for each other instead of
     deadlocking.
     """
-    new = sorted(cases, key=lambda case: case.case_id)
-    await tx.insert(watch, [rows.of_case(case) for case in new], tail="ON CONFLICT DO NOTHING")
-    return await load(tx, [case.case_id for case in new], lock=True)
+    wanted = sorted(cases, key=lambda case: case.case_id)
+    new = {
+        row["case_id"]
+        for row in await tx.insert(
+            watch,
+            [rows.of_case(case) for case in wanted],
+            tail="ON CONFLICT DO NOTHING RETURNING case_id",
+        )
+    }
+    # What this transaction has just made is its own, and nothing can be stored of it yet.
+    known = await load(tx, [c.case_id for c in wanted if c.case_id not in new], lock=True)
+    return known | {case.case_id: CaseFile(case) for case in wanted if case.case_id in new}
 
 
 async def load(tx: Transaction, case_ids: Sequence[UUID], *, lock: bool = False) -> Files:
     """Return the files of cases, with every alert they ever had."""
+    if not case_ids:
+        return {}
     parameters = {"ids": sorted(set(case_ids))}
     wanted = "WHERE case_id = ANY(CAST(:ids AS uuid[]))"
     locking = "ORDER BY case_id FOR UPDATE" if lock else ""
@@ -99,8 +77,8 @@ async def load(tx: Transaction, case_ids: Sequence[UUID], *, lock: bool = False)
 
 async def save(
     tx: Transaction, before: Mapping[UUID, CaseFile], after: Files, *, now: datetime
-) -> None:
-    """Write what differs between `before` and `after`."""
+) -> datetime | None:
+    """Write what differs between `before` and `after`; return the earliest instant armed."""
     pairs = [(before[case_id], after[case_id]) for case_id in sorted(after)]
     await tx.insert(
         watch,
@@ -122,7 +100,12 @@ async def save(
         [rows.of_clock_event(event, now) for _, new in pairs for event in new.clock_events],
     )
     await _save_alerts(tx, pairs, now=now)
-    await _set_deadlines(tx, [new for _, new in pairs])
+    set_now = [item for _, new in pairs for item in new.deadlines.items()]
+    return await deadlines.arm(
+        tx,
+        [deadline for _, deadline in set_now if deadline is not None],
+        [owner for owner, deadline in set_now if deadline is None],
+    )
 
 
 async def _save_alerts(
@@ -148,24 +131,6 @@ async def _save_alerts(
         [rows.of_notice(notice) for _, new in pairs for notice in new.notices],
         tail="ON CONFLICT DO NOTHING",
     )
-
-
-async def _set_deadlines(tx: Transaction, files: Sequence[CaseFile]) -> None:
-    armed = [d for file in files for d in file.deadlines.values() if d is not None]
-    disarmed = sorted(
-        owner for file in files for owner, value in file.deadlines.items() if value is None
-    )
-    await tx.insert(
-        deadline,
-        [rows.of_deadline(value) for value in armed],
-        tail=_overwriting(deadline.c.keys(), "owner"),
-    )
-    if disarmed:
-        await tx.change(
-            "UPDATE deadline SET state = 2"
-            " WHERE state = 0 AND owner = ANY(CAST(:owners AS uuid[]))",
-            {"owners": disarmed},
-        )
 
 
 def _changed(old: Mapping[UUID, T], new: Mapping[UUID, T]) -> list[T]:

@@ -1,18 +1,34 @@
-"""Looks for deadlines that are due. Time comes from the hub's clock, which the sandbox may move."""
+"""Looks for deadlines that are due. Time comes from the hub's clock, which the sandbox may move.
+
+Facts and noise are separate. Little that is due is fired and decided in one transaction; when more
+is due than one batch holds (a storm, or the morning after an outage), every fact is recorded first,
+at full speed and with its true time, and what follows from them is decided afterwards: emergencies
+first, then the oldest.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import random
+import time
+from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
+from mesh import telemetry
 from mesh.clock import Clock
 from mesh.database import Database
 from mesh.errors import UnavailableError
-from services.alerting import commands
+from services.alerting import commands, deadlines
 from services.alerting.commands import Engine
 
 log = structlog.get_logger(__name__)
+
+LIFTED = "songtor.alerting.deadlines_lifted"
+RECORDED = "songtor.alerting.deadlines_recorded"
+RECORD_BATCH = 5000
+TIDY_EVERY = 60.0
 
 
 class Sweeper:
@@ -26,19 +42,103 @@ class Sweeper:
         self._clock = clock
         self._every = every
         self._batch = batch
+        self._tidied = time.monotonic()
 
     async def run(self) -> None:
-        """Sweep for ever: at once again while batches come full, else after a pause."""
+        """Sweep for ever: when the next deadline falls due, when woken, and every so often."""
         while True:
+            self._engine.armed.clear()
+            pause = self._every
             try:
-                full = await self.sweep_once() == self._batch
+                if time.monotonic() - self._tidied >= TIDY_EVERY:
+                    await self.tidy()
+                if await self.sweep_once():
+                    continue
+                pause = min(pause, await self._until_next())
             except UnavailableError as error:
                 log.warning("sweep_waits", reason=error.reason)
-                full = False
-            # Real seconds: a virtual clock that jumps is seen at the next look.
-            await asyncio.sleep(0 if full else self._every)
+            try:
+                # Real seconds: a virtual clock that jumps is seen at the next look.
+                async with asyncio.timeout(pause):
+                    await self._engine.armed.wait()
+            except TimeoutError:
+                continue
 
     async def sweep_once(self) -> int:
-        """Fire one batch; return how many deadlines it held."""
+        """Fire what one look finds; return how many deadlines that were."""
+        fired = await self._emergencies()
+        shards = await self._shards_due()
+        if shards:
+            claimed = await self._claim(shards)
+            fired += claimed
+            if claimed >= self._batch:
+                fired += await self._record_all(shards)
+        return fired + await self._decide_recorded()
+
+    async def tidy(self) -> None:
+        """Move the marks on, and look below them: nothing may be armed there."""
+        self._tidied = time.monotonic()
         async with self._database.transaction() as tx:
-            return await commands.sweep(tx, self._engine, now=self._clock.now(), limit=self._batch)
+            await deadlines.move_marks(tx, now=self._clock.now())
+            lifted = await deadlines.lift(tx)
+        if lifted:
+            log.error("deadlines_below_the_mark", count=lifted)
+            telemetry.count(LIFTED, lifted)
+
+    async def _until_next(self) -> float:
+        async with self._database.transaction() as tx:
+            coming = await deadlines.next_due(tx)
+        if not coming:
+            return self._every
+        # A case that somebody decides on just now leaves its deadline due: not asked at once again.
+        return max((min(coming.values()) - self._clock.now()).total_seconds(), 0.02)
+
+    async def _shards_due(self) -> list[int]:
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            coming = await deadlines.next_due(tx)
+        found = [shard for shard, at in coming.items() if at <= now]
+        # Replicas that look at the same instant begin at different shards.
+        random.shuffle(found)
+        return found
+
+    async def _emergencies(self) -> int:
+        fired = 0
+        while True:
+            now = self._clock.now()
+            async with self._database.transaction() as tx:
+                due = await deadlines.claim_emergencies(tx, now=now, limit=self._batch)
+                await commands.fire(tx, self._engine, due, now=now)
+            fired += len(due)
+            if len(due) < self._batch:
+                return fired
+
+    async def _claim(self, shards: Sequence[int]) -> int:
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            due = await deadlines.claim_due(tx, shards, now=now, limit=self._batch)
+            await commands.fire(tx, self._engine, due, now=now)
+        return len(due)
+
+    async def _record_all(self, shards: Sequence[int]) -> int:
+        """Write every fact that is due before anything more is decided."""
+        fired = 0
+        while True:
+            recorded = await self._record(shards, now=self._clock.now())
+            fired += recorded
+            telemetry.count(RECORDED, recorded)
+            if recorded < RECORD_BATCH:
+                return fired
+            await self._emergencies()
+
+    async def _record(self, shards: Sequence[int], *, now: datetime) -> int:
+        async with self._database.transaction() as tx:
+            return await deadlines.record_due(tx, shards, now=now, limit=RECORD_BATCH)
+
+    async def _decide_recorded(self) -> int:
+        """Decide one batch of what was recorded; then emergencies and new facts have their turn."""
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            due = await deadlines.claim_recorded(tx, limit=self._batch)
+            await commands.fire(tx, self._engine, due, now=now)
+        return len(due)

@@ -45,7 +45,7 @@ holder = sa.Table(
     "holder",
     metadata,
     sa.Column("assignment_id", sa.Uuid, primary_key=True),
-    sa.Column("case_id", sa.Uuid, sa.ForeignKey("watch.case_id"), nullable=False, index=True),
+    sa.Column("case_id", sa.Uuid, nullable=False, index=True),
     _word("unit_id"),
     _word("agency"),
     _word("ministry"),
@@ -60,7 +60,7 @@ clock = sa.Table(
     "clock",
     metadata,
     sa.Column("clock_id", sa.Uuid, primary_key=True),
-    sa.Column("case_id", sa.Uuid, sa.ForeignKey("watch.case_id"), nullable=False, index=True),
+    sa.Column("case_id", sa.Uuid, nullable=False, index=True),
     sa.Column("assignment_id", sa.Uuid),
     _word("step"),
     _word("frame_id"),
@@ -72,13 +72,19 @@ clock = sa.Table(
     sa.Column("stopped_at", Instant),
     sa.Column("gen", sa.Integer, nullable=False),
     sa.Column("breached", sa.Boolean, nullable=False),
+    sa.Index(
+        "clock_on_hours",
+        "calendar",
+        "clock_id",
+        postgresql_where=sa.text("running_since IS NOT NULL AND calendar <> '24x7'"),
+    ),
     postgresql_with={"fillfactor": "90"},
 )
 
 clock_event = sa.Table(
     "clock_event",
     metadata,
-    sa.Column("clock_id", sa.Uuid, sa.ForeignKey("clock.clock_id"), primary_key=True),
+    sa.Column("clock_id", sa.Uuid, primary_key=True),
     sa.Column("gen", sa.Integer, primary_key=True),
     sa.Column("at", Instant, nullable=False),
     _word("op"),
@@ -87,30 +93,65 @@ clock_event = sa.Table(
     _word("calendar"),
     sa.Column("budget_us", sa.BigInteger, nullable=False),
     sa.Column("recorded_at", Instant, nullable=False),
-    _one_of("op", "start", "pause", "resume", "retarget", "stop"),
+    _one_of("op", "start", "pause", "resume", "retarget", "recalendar", "stop"),
+    sa.Index("clock_event_recorded", "recorded_at"),
 )
 
-# The one next thing that time does to a clock or an alert. Only armed rows stand in the index that
-# the sweeper reads.
+# Every version of a calendar that a clock was ever held to: what was used is counted by the hours
+# that held when it was used. A version is never changed.
+calendar = sa.Table(
+    "calendar",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    _codes("starts"),
+    _codes("ends"),
+    sa.Column("stored_at", Instant, nullable=False),
+)
+
+# The one next thing that time does to a clock or an alert. Only armed rows stand in the indexes
+# that the sweeper reads.
 deadline = sa.Table(
     "deadline",
     metadata,
     sa.Column("owner", sa.Uuid, primary_key=True),
-    sa.Column("case_id", sa.Uuid, sa.ForeignKey("watch.case_id"), nullable=False),
+    sa.Column("case_id", sa.Uuid, nullable=False),
     _word("purpose"),
     sa.Column("stage", sa.Integer, nullable=False),
     sa.Column("gen", sa.Integer, nullable=False),
+    # The true instant.
     sa.Column("due_at", Instant, nullable=False),
-    # 0 armed, 1 fired, 2 disarmed.
+    # 0 armed, 1 fired and decided, 2 disarmed, 3 fired and its fact recorded, not yet decided.
     sa.Column("state", sa.SmallInteger, nullable=False),
     sa.Column("fired_at", Instant),
-    sa.Index("deadline_armed", "due_at", "owner", postgresql_where=sa.text("state = 0")),
+    sa.Column(
+        "shard", sa.SmallInteger, sa.Computed("(get_byte(uuid_send(case_id), 15) & 63)", True)
+    ),
+    # 0 goes first: an emergency never waits behind a backlog.
+    sa.Column("rank", sa.SmallInteger, nullable=False, server_default="1"),
+    # Where the sweeper finds it: the true instant, never below its shard's low-water mark.
+    sa.Column("fires_at", Instant, nullable=False),
+    sa.Index("deadline_armed", "shard", "fires_at", postgresql_where=sa.text("state = 0")),
+    sa.Index("deadline_emergency", "fires_at", postgresql_where=sa.text("state = 0 AND rank = 0")),
+    sa.Index("deadline_recorded", "rank", "due_at", postgresql_where=sa.text("state = 3")),
+    sa.Index("deadline_recorded_of", "case_id", postgresql_where=sa.text("state = 3")),
     _one_of("purpose", "clock", "step", "repeat", "ack"),
     postgresql_with={
         "fillfactor": "90",
         "autovacuum_vacuum_scale_factor": "0.01",
         "autovacuum_vacuum_cost_delay": "0",
     },
+)
+
+# Below its mark a shard holds nothing armed, so nobody walks over what has been fired there. A mark
+# is proposed first, and holds only when every transaction that could not see it has ended.
+shard_cursor = sa.Table(
+    "shard_cursor",
+    metadata,
+    sa.Column("shard", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("low_water", Instant, nullable=False),
+    sa.Column("proposed", Instant, nullable=False),
+    # Real time of the database.
+    sa.Column("proposed_at", Instant, nullable=False),
 )
 
 # The fact of a breach with its true time, written by the statement that claims the deadline.
@@ -129,7 +170,7 @@ alert = sa.Table(
     "alert",
     metadata,
     sa.Column("alert_id", sa.Uuid, primary_key=True),
-    sa.Column("case_id", sa.Uuid, sa.ForeignKey("watch.case_id"), nullable=False),
+    sa.Column("case_id", sa.Uuid, nullable=False),
     _word("policy_id"),
     _codes("policy"),
     _word("policy_stamp"),
@@ -148,7 +189,8 @@ alert = sa.Table(
     _word("note"),
     sa.Column("resolved_at", Instant),
     _word("resolution"),
-    _one_of("state", "armed", "open", "acknowledged", "resolved"),
+    sa.Column("snoozed_until", Instant),
+    _one_of("state", "armed", "open", "acknowledged", "snoozed", "resolved"),
     _one_of("tier", "unit", "province", "ministry", "central"),
     sa.Index(
         "alert_once_open",
@@ -158,27 +200,38 @@ alert = sa.Table(
     ),
     sa.Index("alert_of_case", "case_id"),
     sa.Index("alert_newest", "opened_at", "alert_id"),
+    sa.Index("alert_unanswered", "alert_id", postgresql_where=sa.text("state = 'open'")),
 )  # fmt: skip
 
 alert_event = sa.Table(
     "alert_event",
     metadata,
     sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
-    sa.Column("alert_id", sa.Uuid, sa.ForeignKey("alert.alert_id"), nullable=False, index=True),
+    sa.Column("alert_id", sa.Uuid, nullable=False, index=True),
     sa.Column("at", Instant, nullable=False),
     _word("what"),
     _word("actor"),
     _word("detail"),
 )
 
-STATUSES = ("pending", "sending", "sent", "failed", "unknown", "cancelled")
+STATUSES = (
+    "waiting",  # held back by policy; `waits_for` says by what and `next_try_at` until when
+    "pending",
+    "sending",
+    "sent",
+    "delivered",
+    "failed",
+    "unknown",
+    "cancelled",
+    "bundled",  # its fate is that of `bundle_id`
+)
 
 # One message to one desk by one channel. Its id is its Message-ID: sent again, it is the same.
 notification = sa.Table(
     "notification",
     metadata,
     sa.Column("notification_id", sa.Uuid, primary_key=True),
-    sa.Column("alert_id", sa.Uuid, sa.ForeignKey("alert.alert_id"), nullable=False),
+    sa.Column("alert_id", sa.Uuid, nullable=False),
     sa.Column("case_id", sa.Uuid, nullable=False),
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("round", sa.Integer, nullable=False),
@@ -196,6 +249,15 @@ notification = sa.Table(
     sa.Column("leased_until", Instant),
     sa.Column("history", JSONB, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    # Why it waits: `quiet_hours`, `bundle`, `throttle`; empty when it does not.
+    sa.Column("waits_for", sa.Text, nullable=False, server_default=""),
+    sa.Column("form", sa.Text, nullable=False, server_default="single"),
+    # The message that speaks for it.
+    sa.Column("bundle_id", sa.Uuid),
+    # Of how many alerts this one message speaks.
+    sa.Column("bundled", sa.Integer, nullable=False, server_default="1"),
+    # When it was handed to the senders.
+    sa.Column("released_at", Instant),
     sa.UniqueConstraint("alert_id", "round", "recipient_id", "channel", name="told_once"),
     sa.Index(
         "notification_waiting",
@@ -204,7 +266,52 @@ notification = sa.Table(
         postgresql_where=sa.text("status = 'pending'"),
     ),
     sa.Index("notification_leased", "leased_until", postgresql_where=sa.text("status = 'sending'")),
+    sa.Index("notification_held", "next_try_at", postgresql_where=sa.text("status = 'waiting'")),
+    sa.Index(
+        "notification_released",
+        "recipient_id",
+        "channel",
+        "released_at",
+        postgresql_where=sa.text("released_at IS NOT NULL"),
+    ),
+    sa.Index("notification_of_bundle", "bundle_id", postgresql_where=sa.text("status = 'bundled'")),
     _one_of("status", *STATUSES),
+    _one_of("form", "single", "bundle", "digest"),
+)
+
+# That a process lives, by both clocks, and by which rules and directory it decides.
+pulse = sa.Table(
+    "pulse",
+    metadata,
+    sa.Column("process", sa.Text, primary_key=True),
+    sa.Column("hub_at", Instant, nullable=False),
+    # Real time of the database.
+    sa.Column("real_at", Instant, nullable=False),
+    _codes("facts"),
+)
+
+# What the auditor found when it last looked, by name; all zero is well.
+reading = sa.Table(
+    "reading",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("read_at", Instant, nullable=False),
+    sa.Column("found", sa.Integer, nullable=False),
+    _codes("sample"),
+)
+
+# Escalation policies as they were proposed and approved: by two persons, or not at all.
+policy_version = sa.Table(
+    "policy_version",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    _word("body"),
+    _word("proposed_by"),
+    sa.Column("proposed_at", Instant, nullable=False),
+    sa.Column("approved_by", sa.Text),
+    sa.Column("approved_at", Instant),
+    sa.CheckConstraint("approved_by <> proposed_by", name="two_persons"),
+    sa.CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)", name="approved_whole"),
 )
 
 TRUTH = ("clock_event", "breach", "alert_event")

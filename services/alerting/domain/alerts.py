@@ -103,6 +103,8 @@ class Deadline:
     """Percent of the budget for a clock, place in the chain for an alert."""
     gen: int
     due_at: datetime
+    rank: int = 1
+    """0 goes first, as with messages."""
 
 
 def chain(policy: EscalationPolicy, tier: str) -> tuple[EscalationStep, ...]:

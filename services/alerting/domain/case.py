@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 URGENCIES = ("normal", "urgent", "crisis")
 """From slow to fast. A case's urgency only ever rises here: events may come in any order, and the
 fastest clock is the safe one."""
+_PLACES = {code: place for place, code in enumerate(URGENCIES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +40,35 @@ class Case:
         return self.reached_at is not None or self.closed_at is not None
 
     def joined(self, other: Case) -> Case:
-        """Return this case with what another event says of it; the order of events is no matter."""
-        return replace(
-            self,
-            reference=self.reference or other.reference,
-            province=self.province or other.province,
-            problem_types=self.problem_types or other.problem_types,
-            ess_cause=self.ess_cause or other.ess_cause,
-            urgency=fastest((self.urgency, other.urgency)),
-            silent=self.silent or other.silent,
-            excluded=self.excluded | other.excluded,
-            reported_at=min(self.reported_at, other.reported_at),
-            reached_at=_earlier(self.reached_at, other.reached_at),
-            closed_at=_earlier(self.closed_at, other.closed_at),
+        """Return this case with what another event says of it; the order of events is no matter.
+
+        The same object comes back when nothing in it is new.
+        """
+        joined = Case(
+            self.case_id,
+            self.reference or other.reference,
+            self.province or other.province,
+            self.problem_types or other.problem_types,
+            self.ess_cause or other.ess_cause,
+            fastest((self.urgency, other.urgency)),
+            self.silent or other.silent,
+            self.excluded | other.excluded,
+            min(self.reported_at, other.reported_at),
+            _earlier(self.reached_at, other.reached_at),
+            _earlier(self.closed_at, other.closed_at),
         )
+        return self if joined == self else joined
 
 
 def fastest(urgencies: Iterable[str]) -> str:
     """Return the most urgent code; one that is unknown counts as normal."""
-    return max(urgencies, key=lambda code: URGENCIES.index(code) if code in URGENCIES else 0)
+    return max(urgencies, key=lambda code: _PLACES.get(code, 0))
 
 
 def _earlier(a: datetime | None, b: datetime | None) -> datetime | None:
-    return min((at for at in (a, b) if at is not None), default=None)
+    if a is None or b is None:
+        return a or b
+    return min(a, b)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from datetime import datetime
 from uuid import UUID
 
 from directory.model import Snapshot
-from policies.model import Policies
+from policies import rules
+from policies.model import Policies, TimeFrame
 from services.alerting.domain.alerts import Alert, AlertEvent, Deadline, Notice
 from services.alerting.domain.case import Case, Holder
 from services.alerting.domain.clocks import CaseClock, ClockEvent, Hours
@@ -25,6 +26,25 @@ class Rules:
     policies: Policies
     hours: Hours
     snapshot: Snapshot
+    frames: dict[tuple[str, str, bool, str], tuple[TimeFrame, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """The time frames found for a kind of case, kept: the same few kinds come all day."""
+
+    def frames_for(self, case: Case, per: str) -> tuple[TimeFrame, ...]:
+        """Return the time frames that hold a case, or each assignment of it."""
+        kind = case.problem_type, case.urgency, bool(case.ess_cause), per
+        found = self.frames.get(kind)
+        if found is None:
+            problem_type, urgency, ess, _ = kind
+            found = self.frames[kind] = tuple(
+                frame
+                for frame in rules.frames_for(
+                    self.policies, problem_type=problem_type, urgency=urgency, ess=ess
+                )
+                if frame.per == per
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,7 +225,8 @@ def _arm_next(file: CaseFile, rules: Rules, alert: Alert, *, now: datetime) -> C
 
 
 def _deadline(alert: Alert, purpose: str, stage: int, due_at: datetime) -> Deadline:
-    return Deadline(alert.alert_id, alert.case_id, purpose, stage, alert.round, due_at)
+    rank = 0 if alert.emergency else 1
+    return Deadline(alert.alert_id, alert.case_id, purpose, stage, alert.round, due_at, rank)
 
 
 def fire(file: CaseFile, rules: Rules, deadline: Deadline, *, now: datetime) -> CaseFile:

@@ -12,7 +12,6 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from policies.model import EscalationPolicy, TimeFrame
-from policies.rules import frames_for
 from services.alerting.domain import clocks, escalation
 from services.alerting.domain.alerts import RESOLVED, Alert, Deadline
 from services.alerting.domain.case import Case, Holder
@@ -30,8 +29,11 @@ _NAMESPACE = UUID("0b1e6c9a-7e0f-5b0f-8a51-1f0c9d1c7a55")
 def seen(file: CaseFile, case: Case, rules: Rules, *, now: datetime) -> CaseFile:
     """Take in what an event says of the case: start what must run, speed up what became urgent,
     end what is settled."""
-    file = replace(file, case=file.case.joined(case))
-    for frame in _frames(file, rules, "case"):
+    joined = file.case.joined(case)
+    if joined is file.case and file.clocks:
+        return file  # taken in before: every clock and alert of it stands as it must
+    file = replace(file, case=joined)
+    for frame in rules.frames_for(file.case, "case"):
         begun = _first(file.case, frame.starts_on)
         ended = _first(file.case, frame.stops_on)
         if begun:
@@ -186,19 +188,6 @@ def _concerns(file: CaseFile, clock: CaseClock, alert: Alert) -> bool:
             return True
 
 
-def _frames(file: CaseFile, rules: Rules, per: str) -> list[TimeFrame]:
-    return [
-        frame
-        for frame in frames_for(
-            rules.policies,
-            problem_type=file.case.problem_type,
-            urgency=file.case.urgency,
-            ess=bool(file.case.ess_cause),
-        )
-        if frame.per == per
-    ]
-
-
 def _first(case: Case, events: Iterable[str]) -> tuple[datetime, str] | None:
     """Return the earliest of `events` that has happened to the case."""
     known = {
@@ -222,7 +211,7 @@ def _hold_holder(
 ) -> CaseFile:
     """Hold the clocks of one assignment to what its state says."""
     happened = _events_of(holder)
-    for frame in _frames(file, rules, "assignment"):
+    for frame in rules.frames_for(file.case, "assignment"):
         if not happened.intersection(frame.starts_on):
             continue
         begun = holder.requested_at if "assignment.requested" in frame.starts_on else at
@@ -252,14 +241,20 @@ class Obligation:
     begun_at: datetime
     calendar: str
 
-    def clock_id(self, case: Case) -> UUID:
+    def clock_of(self, file: CaseFile) -> CaseClock | None:
+        """Return the clock that was started for it."""
+        for clock in file.clocks.values():
+            if clock.step == self.frame.step and clock.assignment_id == self.assignment_id:
+                return clock
+        return None
+
+    def new_id(self, case: Case) -> UUID:
         return uuid5(_NAMESPACE, f"{case.case_id}|{self.frame.step}|{self.assignment_id or ''}")
 
 
 def _hold_to(file: CaseFile, rules: Rules, running: Obligation, *, now: datetime) -> CaseFile:
     """Start the clock of an obligation, or turn the one that runs to its time frame."""
-    clock_id = running.clock_id(file.case)
-    known = file.clocks.get(clock_id)
+    known = running.clock_of(file)
     if known is not None:
         moved = clocks.retarget(
             known,
@@ -272,7 +267,7 @@ def _hold_to(file: CaseFile, rules: Rules, running: Obligation, *, now: datetime
         return _moved(file, rules, moved)
     warn = _policy_for_step(rules, running.frame.step).warn
     moved = clocks.start(
-        clock_id,
+        running.new_id(file.case),
         file.case.case_id,
         running.frame,
         calendar=running.calendar,
@@ -285,14 +280,20 @@ def _hold_to(file: CaseFile, rules: Rules, running: Obligation, *, now: datetime
 
 
 def _stop(file: CaseFile, rules: Rules, running: Obligation, at: datetime, reason: str) -> CaseFile:
-    clock = file.clocks[running.clock_id(file.case)]
+    clock = running.clock_of(file)
+    return file if clock is None else _stopped(file, rules, clock, at, reason)
+
+
+def _stopped(file: CaseFile, rules: Rules, clock: CaseClock, at: datetime, reason: str) -> CaseFile:
     return _moved(file, rules, clocks.stop(clock, rules.hours, at=at, reason=reason))
 
 
 def _pause_or_resume(
     file: CaseFile, rules: Rules, running: Obligation, holder: Holder, at: datetime
 ) -> CaseFile:
-    clock = file.clocks[running.clock_id(file.case)]
+    clock = running.clock_of(file)
+    if clock is None:
+        return file
     if holder.state == "on_hold":
         return _moved(file, rules, clocks.pause(clock, rules.hours, at=at, reason="on_hold"))
     return _moved(file, rules, clocks.resume(clock, at=at, reason=holder.state))
@@ -309,7 +310,8 @@ def _arm(file: CaseFile, rules: Rules, clock: CaseClock, passed: int) -> CaseFil
     due = None if stage is None else clocks.reaches(clock, rules.hours, stage)
     if stage is None or due is None:
         return file.with_deadline(clock.clock_id, None)
-    armed = Deadline(clock.clock_id, clock.case_id, CLOCK, stage, clock.gen, due)
+    rank = 0 if file.case.ess_cause else 1
+    armed = Deadline(clock.clock_id, clock.case_id, CLOCK, stage, clock.gen, due, rank)
     return file.with_deadline(clock.clock_id, armed)
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from mesh.errors import NotFoundError, UnavailableError
-from services.alerting import commands, rows
+from services.alerting import commands, deadlines, rows
 from services.alerting.domain import clocks
 from services.alerting.domain.case import Case
 from services.alerting.domain.casefile import Happening
@@ -155,7 +155,10 @@ async def test_two_sweepers_fire_each_deadline_once(office: Office) -> None:
 
 async def _sweep_and_die(office: Office) -> None:
     async with office.database.transaction() as tx:
-        assert await commands.sweep(tx, office.engine, now=office.clock.now(), limit=500)
+        now = office.clock.now()
+        due = await deadlines.claim_due(tx, range(deadlines.SHARDS), now=now, limit=500)
+        await commands.fire(tx, office.engine, due, now=now)
+        assert due
         raise UnavailableError("killed here", reason="KILLED")
 
 
