@@ -25,6 +25,7 @@ from mesh.errors import (
     ResourceExhaustedError,
     SongtorError,
     UnavailableError,
+    UnknownOutcomeError,
 )
 from mesh.messaging import Bus, Message, Puller
 from mesh.tables import parked_message
@@ -34,7 +35,8 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[Transaction, Sequence[Message]], Awaitable[None]]
 
-_TRANSIENT = (UnavailableError, AbortedError, ResourceExhaustedError)
+# An unknown outcome as well: the message comes again under the same id.
+_TRANSIENT = (UnavailableError, AbortedError, ResourceExhaustedError, UnknownOutcomeError)
 _MAX_ATTEMPTS = 5
 
 
@@ -121,22 +123,28 @@ class Consumer:
 
     async def _one(self, message: Message) -> None:
         try:
-            await self._effect([message])
+            await self._effect_or_park(message)
         except _TRANSIENT:
             await message.retry_after(_pause(message.attempt))
             return
+        except Exception:
+            # Unknown to us; perhaps a restart elsewhere mends it. Loud, and again.
+            log.exception("message_failed", consumer=self._durable.name)
+            await message.retry_after(_pause(message.attempt))
+            return
+        await message.ack()
+
+    async def _effect_or_park(self, message: Message) -> None:
+        try:
+            await self._effect([message])
+        except _TRANSIENT:
+            raise
         except (SongtorError, DecodeError) as error:
             await self._park(message, _reason(error))
         except Exception as error:
             if message.attempt < _MAX_ATTEMPTS:
-                # Unknown to us; perhaps a restart elsewhere mends it. Loud, and again.
-                log.exception(
-                    "message_failed", consumer=self._durable.name, kind=type(error).__name__
-                )
-                await message.retry_after(_pause(message.attempt))
-                return
+                raise
             await self._park(message, _reason(error))
-        await message.ack()
 
     async def _park(self, message: Message, reason: str) -> None:
         now = self._clock.now()

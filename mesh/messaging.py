@@ -11,13 +11,14 @@ import itertools
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import nats
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import BadHeaderError, BadSubjectError, MaxPayloadError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
@@ -29,6 +30,9 @@ log = structlog.get_logger(__name__)
 
 _HEARTBEAT_NS = 2_000_000_000
 _EXPIRES_NS = 30_000_000_000
+_HEADER_FRAME = 16
+# Trying again would not help these.
+_NEVER = (MaxPayloadError, BadSubjectError, BadHeaderError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,9 @@ class Bus:
 
     def __init__(self, client: Client, prefix: str) -> None:
         self.client = client
-        self._prefix = prefix
+        # Replicas share an identity, and so what they may hear: a place of its own keeps each from
+        # taking another's messages and acknowledgements for its own.
+        self._place = f"{prefix}.{uuid4().hex[:12]}"
         self._tokens = itertools.count()
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
         self._acks: Subscription | None = None
@@ -86,11 +92,14 @@ class Bus:
         """Publish all at once and return the stream's sequence number of each.
 
         None means *unknown*: no acknowledgement came in time, or the stream refused. Publishing the
-        same event again is harmless.
+        same event again is harmless. An event that the broker would never take is None too, and
+        does not keep the others back.
         """
+        if not events:
+            return []
         if not self.connected:
             raise UnavailableError("the broker is away", reason="BROKER_UNAVAILABLE")
-        prefix = f"{self._prefix}.pub"
+        prefix = f"{self._place}.pub"
         if self._acks is None:
             self._acks = await self.client.subscribe(f"{prefix}.*", cb=self._on_ack)
         futures: list[tuple[str, asyncio.Future[bytes]]] = []
@@ -101,12 +110,15 @@ class Bus:
                 future: asyncio.Future[bytes] = loop.create_future()
                 self._waiting[token] = future
                 futures.append((token, future))
-                await self.client.publish(
-                    event.subject,
-                    event.payload,
-                    reply=token,
-                    headers={**event.headers, "Nats-Msg-Id": str(event.event_id)},
-                )
+                try:
+                    await self._send(event, token)
+                except _NEVER as error:
+                    log.error(
+                        "event_unpublishable",
+                        event_id=str(event.event_id),
+                        kind=type(error).__name__,
+                    )
+                    future.cancel()
             await asyncio.wait([future for _, future in futures], timeout=timeout)
         except (NatsError, OSError) as error:
             raise UnavailableError("the broker is away", reason="BROKER_UNAVAILABLE") from error
@@ -114,6 +126,16 @@ class Bus:
             for token, _ in futures:
                 self._waiting.pop(token, None)
         return [_sequence(future) for _, future in futures]
+
+    async def _send(self, event: Event, token: str) -> None:
+        headers = {**event.headers, "Nats-Msg-Id": str(event.event_id)}
+        size = len(event.payload) + sum(
+            len(k.encode()) + len(v.encode()) + 4 for k, v in headers.items()
+        )
+        if size + _HEADER_FRAME > self.client.max_payload:
+            # The client counts the payload alone; the server would answer by hanging up.
+            raise MaxPayloadError
+        await self.client.publish(event.subject, event.payload, reply=token, headers=headers)
 
     async def _on_ack(self, message: Msg) -> None:
         future = self._waiting.get(message.subject)
@@ -136,7 +158,8 @@ class Bus:
 
     async def pull(self, durable: Durable, *, batch: int) -> Puller:
         """Start pulling from a durable consumer, at most `batch` messages ahead."""
-        puller = Puller(self.client, durable, f"{self._prefix}.pull.{durable.name}", batch)
+        inbox = f"{self._place}.pull.{next(self._tokens)}"
+        puller = Puller(self.client, durable, inbox, batch)
         await puller.start()
         return puller
 
@@ -196,9 +219,10 @@ class Puller:
     async def next(self) -> list[Msg]:
         """Wait for messages and return all that are here, at most the batch."""
         while not self._messages:
+            # Before asking: what comes while the request is on its way out must not be slept over.
+            self._arrived.clear()
             if self._asked <= 0:
                 await self._ask()
-            self._arrived.clear()
             try:
                 async with asyncio.timeout(3 * _HEARTBEAT_NS / 1e9):
                     await self._arrived.wait()
@@ -218,13 +242,15 @@ class Puller:
             "expires": _EXPIRES_NS,
             "idle_heartbeat": _HEARTBEAT_NS,
         }
+        # Counted first: its messages may be here before the request's own await is over.
+        self._asked = max(self._asked, 0) + self._batch
         try:
             await self._client.publish(
                 self._subject, json.dumps(request).encode(), reply=self._inbox
             )
-            self._asked = self._batch
         except (NatsError, OSError):
             # Not connected: the heartbeat's absence brings us back here.
+            self._asked = 0
             await asyncio.sleep(0.2)
 
 

@@ -37,6 +37,15 @@ _UNCONFIRMED = """
     SELECT id, event_id, subject FROM outbox WHERE state = 1 AND published_at < :before
     ORDER BY published_at LIMIT :limit FOR UPDATE SKIP LOCKED
 """
+# What a reader could not say is asked again after the same time as at first, behind the others.
+_CONFIRM = """
+    UPDATE outbox SET
+        state = CASE WHEN event_id = ANY(CAST(:lost AS uuid[])) THEN 0
+                     WHEN event_id = ANY(CAST(:untold AS uuid[])) THEN 1 ELSE 2 END,
+        published_at = CASE WHEN event_id = ANY(CAST(:untold AS uuid[])) THEN :now
+                            ELSE published_at END
+    WHERE id = ANY(CAST(:ids AS bigint[]))
+"""
 
 
 class Outbox:
@@ -165,49 +174,68 @@ class Relay:
             continue
 
     async def reconcile_once(self) -> int:
-        """Check one batch of old, unconfirmed rows; return how many were looked at."""
+        """Check one batch of old, unconfirmed rows; return how many were looked at.
+
+        A row is confirmed only when every reader of its subject said that it knows it. A reader
+        that is away keeps its own rows waiting and nobody else's.
+        """
         async with self._database.transaction() as tx:
             rows = await tx.execute(
                 _UNCONFIRMED,
                 {"before": self._clock.now() - self._confirm_after, "limit": self._batch},
             )
             lost: set[UUID] = set()
+            untold: set[UUID] = set()
             for stream in self._streams:
                 mine = [row for row in rows if _matches_any(stream.subjects, row["subject"])]
                 if mine:
-                    lost |= await self._lost(stream, mine)
+                    await self._ask(stream, mine, lost, untold)
             await tx.change(
-                "UPDATE outbox SET state = CASE WHEN event_id = ANY(CAST(:lost AS uuid[]))"
-                " THEN 0 ELSE 2 END WHERE id = ANY(CAST(:ids AS bigint[]))",
-                {"lost": list(lost), "ids": [row["id"] for row in rows]},
+                _CONFIRM,
+                {
+                    "lost": list(lost),
+                    "untold": list(untold),
+                    "ids": [row["id"] for row in rows],
+                    "now": self._clock.now(),
+                },
             )
         if lost:
             log.warning("republishing", count=len(lost))
             self._written.set()
         return len(rows)
 
-    async def _lost(self, stream: Stream, rows: Sequence[Row]) -> set[UUID]:
-        lost: set[UUID] = set()
+    async def _ask(
+        self, stream: Stream, rows: Sequence[Row], lost: set[UUID], untold: set[UUID]
+    ) -> None:
+        """Add to `lost` what a reader never saw, and to `untold` what a reader could not say."""
         for durable, subjects in await self._readers(stream):
             ids = [row["event_id"] for row in rows if _matches_any(subjects, row["subject"])]
-            if ids:
+            if not ids:
+                continue
+            try:
                 answer = await self._bus.ask(
                     reconcile_subject(durable), b"".join(item.bytes for item in ids), timeout=5
                 )
-                lost |= {UUID(bytes=answer[i : i + 16]) for i in range(0, len(answer), 16)}
-        return lost
+            except UnavailableError:
+                log.info("reader_is_silent", consumer=durable, count=len(ids))
+                untold.update(ids)
+            else:
+                lost.update(UUID(bytes=answer[i : i + 16]) for i in range(0, len(answer), 16))
 
     async def _readers(self, stream: Stream) -> list[tuple[str, list[str]]]:
         answer = json.loads(
             await self._bus.ask(f"$JS.API.CONSUMER.LIST.{stream.name}", b"", timeout=5)
         )
+        if not answer.get("consumers"):
+            # The stream is gone, or was made anew a moment ago: nobody has confirmed anything.
+            raise UnavailableError("the stream has no readers", reason="NO_READERS")
         return [
             (
                 consumer["name"],
                 consumer["config"].get("filter_subjects")
                 or [consumer["config"].get("filter_subject") or ">"],
             )
-            for consumer in answer.get("consumers") or []
+            for consumer in answer["consumers"]
         ]
 
 

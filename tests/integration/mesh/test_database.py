@@ -22,7 +22,7 @@ from mesh.database import Database, finish, unique_violation
 from mesh.errors import InvalidArgumentError, SongtorError, UnavailableError
 from mesh.tables import outbox
 from tests.fakes.cable import Cable, cable
-from tests.integration.mesh.test_messages import effect
+from tests.integration.mesh.things import effect
 from tests.plumbing import open_database
 from tests.waiting import until
 
