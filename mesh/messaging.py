@@ -10,8 +10,10 @@ import asyncio
 import itertools
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
+from weakref import WeakSet
 
 import nats
 import structlog
@@ -77,6 +79,7 @@ class Bus:
         self._tokens = itertools.count()
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
         self._acks: Subscription | None = None
+        self._pullers: WeakSet[Puller] = WeakSet()
 
     @property
     def jetstream(self) -> JetStreamContext:
@@ -161,11 +164,19 @@ class Bus:
         inbox = f"{self._place}.pull.{next(self._tokens)}"
         puller = Puller(self.client, durable, inbox, batch)
         await puller.start()
+        self._pullers.add(puller)
         return puller
+
+    def renew(self) -> None:
+        """Ask anew for what was asked of a connection that is gone."""
+        for puller in self._pullers:
+            puller.renew()
 
     async def close(self) -> None:
         """Leave the broker; what was published and acknowledged stays."""
-        await self.client.close()
+        # A connection that is broken already cannot be closed in order, and need not be.
+        with suppress(ConnectionError, NatsError):
+            await self.client.close()
 
 
 def _sequence(future: asyncio.Future[bytes]) -> int | None:
@@ -203,6 +214,11 @@ class Puller:
         """Stop listening; what was not acknowledged comes again to another worker."""
         if self._subscription is not None:
             await self._subscription.unsubscribe()
+
+    def renew(self) -> None:
+        """Take what was asked for as lost, and ask again at once."""
+        self._asked = 0
+        self._arrived.set()
 
     async def _on_message(self, message: Msg) -> None:
         status = (message.headers or {}).get("Status") if not message.reply else None
@@ -258,6 +274,7 @@ async def connect(url: str, identity: Identity | None) -> Bus:
     """Connect and stay connected. `identity` is None only where tests run a broker without TLS."""
     peer = identity.peer() if identity else "spiffe://songtor/tool/test"
     prefix = inbox_prefix(peer)
+    joined: list[Bus] = []
 
     async def on_error(error: Exception) -> None:
         log.warning("broker_error", kind=type(error).__name__)
@@ -267,6 +284,8 @@ async def connect(url: str, identity: Identity | None) -> Bus:
 
     async def on_reconnect() -> None:
         log.info("broker_reconnected")
+        for bus in joined:
+            bus.renew()
 
     client = await nats.connect(
         servers=url.split(","),
@@ -282,4 +301,5 @@ async def connect(url: str, identity: Identity | None) -> Bus:
         disconnected_cb=on_disconnect,
         reconnected_cb=on_reconnect,
     )
-    return Bus(client, prefix)
+    joined.append(Bus(client, prefix))
+    return joined[0]
