@@ -95,7 +95,7 @@ class Msdhs:
         strange: list[Strange] = []
         for case in changed:
             if seen.get(case["id"]) != case["last_updated_at"]:
-                await self._read(case, updates, strange)
+                await self._read(case["id"], updates, strange)
         newest = max((case["last_updated_at"] for case in changed), default=since)
         kept = {case["id"]: newest for case in changed if case["last_updated_at"] == newest}
         kept = {**seen, **kept} if newest == since else kept
@@ -108,22 +108,25 @@ class Msdhs:
             return None
 
         async def take(body: bytes) -> None:
-            case = await self._session.read(f"cases/{_record_id(body)}")
             updates: list[Update] = []
             strange: list[Strange] = []
-            if case is not None:
-                await self._read(case, updates, strange)
+            await self._read(_record_id(body), updates, strange)
             await inbound.accept(updates, strange)
 
         return receiver("/primero", self._callback_secret, take)
 
-    async def _read(self, case: Fields, updates: list[Update], strange: list[Strange]) -> None:
-        referrals = await self._session.read(f"cases/{case['id']}/referrals")
+    async def _read(self, case_id: str, updates: list[Update], strange: list[Strange]) -> None:
+        # The case after its referrals: a service is then never older than the status it goes with,
+        # and a referral that is done does not lack what was done.
+        referrals = await self._session.read(f"cases/{case_id}/referrals")
+        case = await self._session.read(f"cases/{case_id}")
+        if case is None:
+            return
         try:
             updates += updates_of(case, referrals, MAP)
         except PermanentError as error:
             at = str(case.get("last_updated_at", ""))[:64]
-            strange.append(Strange(f"{case['id']}:{at}", error.reason, str(case["id"])))
+            strange.append(Strange(f"{case_id}:{at}", error.reason, case_id))
 
     async def _referral(self, delivery: Delivery) -> Fields | None:
         referrals = await self._session.read(f"cases/{delivery.case_id}/referrals")
