@@ -115,7 +115,7 @@ async def running(
         await standin.stop()
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], *, within: float = 10) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], *, within: float = 20) -> None:
     """Return as soon as the awaited condition holds; raise TimeoutError when it does not."""
     async with asyncio.timeout(within):
         while not await condition():  # noqa: ASYNC110  (another process's doing)

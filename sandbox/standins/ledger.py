@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -285,18 +285,6 @@ def _uses(tx: sqlite3.Connection) -> dict[str, int]:
 
 
 def _referral(row: sqlite3.Row) -> Referral:
-    return Referral(
-        number=row["number"],
-        key=row["key"],
-        reference=row["reference"],
-        unit=row["unit"],
-        problem=row["problem"],
-        body=row["body"],
-        digest=row["digest"],
-        received_at=row["received_at"],
-        state=State(row["state"]),
-        reached_at=row["reached_at"],
-        changed_at=row["changed_at"],
-        steps=steps_from_json(row["steps"]),
-        next_step=row["next_step"],
-    )
+    plain = {each.name: row[each.name] for each in fields(Referral)}
+    translated = {"state": State(row["state"]), "steps": steps_from_json(row["steps"])}
+    return Referral(**plain | translated)

@@ -14,7 +14,7 @@ from adapters.sdk import Action, AgencyClient, Page, Update
 from adapters.sdk.adapter import Adapter
 from tests.standins import Standin, eventually, running
 
-TIMEOUT = 1.0
+TIMEOUT = 2.0
 STEPS = ("accept", "reach", "complete")
 
 

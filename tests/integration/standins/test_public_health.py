@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from mesh.clock import VirtualClock
 from tests.standins import Standin, eventually, running
 
 FHIR = {"Content-Type": "application/fhir+json"}
@@ -239,14 +241,16 @@ async def test_asked_to_cancel_the_hospital_confirms_or_refuses_as_scripted(tmp_
 
 
 async def test_a_killed_hospital_goes_on_where_it_was(tmp_path: Path):
-    slow = [{"do": "accept", "after": 0}, {"do": "reach", "after": 1}, {"do": "complete"}]
-    async with running("public_health", tmp_path) as hospital:
+    clock = VirtualClock(tmp_path / "clock")
+    slow = [{"do": "accept", "after": 0}, {"do": "reach", "after": 3600}, {"do": "complete"}]
+    async with running("public_health", tmp_path, clock_file=tmp_path / "clock") as hospital:
         await hospital.play(otherwise=slow)
         await send(hospital, "survives")
         await hospital.comes_to("survives", "accepted")
         await hospital.kill()
         await hospital.start()
         assert (await hospital.ledger())["references"]["survives"]["state"] == "accepted"
+        clock.advance(timedelta(hours=1))
         await hospital.comes_to("survives", "completed")
 
 
