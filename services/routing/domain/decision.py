@@ -45,7 +45,11 @@ class Choice:
     @property
     def unroutable(self) -> bool:
         """Nobody is responsible but the central desk, and it needs to be told so."""
-        return self.unit is None or self.unit.tier == CENTRAL
+        return self.unit is None or _is_last_desk(self.unit)
+
+
+def _is_last_desk(unit: Unit | None) -> bool:
+    return unit is not None and unit.tier == CENTRAL
 
 
 def problems_of(facts: CaseFacts, decider: Decider) -> tuple[str, ...]:
@@ -108,17 +112,24 @@ def search_again(
     """Return the next choice for the referral whose assignment has ended without completion.
 
     Whoever was asked before in this referral is passed over, and so is, for a supporting one,
-    whoever takes part otherwise. The case's clock does not start again: only the assignment's.
+    whoever takes part otherwise, but never the last desk. The case's clock does not start again:
+    only the assignment's.
     """
     before = [*asked]
     mine = [a for a in before if a.referral_id == ended.referral_id]
-    others = [a for a in before if a.referral_id != ended.referral_id and a.state in _TAKING_PART]
+    others = {
+        a.unit_id
+        for a in before
+        if a.referral_id != ended.referral_id
+        and a.state in _TAKING_PART
+        and not _is_last_desk(snapshot.units.get(a.unit_id))
+    }
     question = _question(
         facts,
         ended.problem_type,
         now,
         declined=frozenset(a.unit_id for a in mine) | {ended.unit_id},
-        taking_part=frozenset(a.unit_id for a in others) if ended.track else frozenset(),
+        taking_part=frozenset(others if ended.track else ()),
     )
     found = decider.decide_again(snapshot, question, ended.track)
     problem = decider.policies.problem_types.get(ended.problem_type)

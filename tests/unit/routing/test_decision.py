@@ -234,3 +234,16 @@ def test_a_unit_without_a_system_is_assigned_all_the_same() -> None:
     (choice,) = open_referrals(facts("other"), DECIDER, town(2, shelter=paper), now=NOW)
     assert choice.assignment is not None
     assert choice.assignment.adapter == ""
+
+
+def test_the_last_desk_takes_a_second_part_rather_than_nobody() -> None:
+    case = facts("child_labour")
+    lead, support = open_referrals(case, DECIDER, TOWN, now=NOW)
+    tried = [
+        Asked(support.referral_id, unit_id, "msdhs", State.DECLINED)
+        for unit_id in ("OFFICE", "PROVINCE-DESK")
+    ]
+    held = Asked(lead.referral_id, "CENTRAL-DESK", "msdhs", State.ACCEPTED)
+    next_one = again(case, end(support, State.TRANSFERRED), [*tried, held])
+    assert next_one.unit is not None
+    assert next_one.unit.id == "CENTRAL-DESK"
