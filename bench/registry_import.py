@@ -19,6 +19,7 @@ import grpc.aio
 
 from bench.machine import describe
 from directory.decide import Decider
+from directory.places.names import areas
 from directory.releasing import import_units
 from directory.replica import Replica
 from mesh import migrate, rpc
@@ -31,7 +32,6 @@ from sandbox.servers.postgres import PostgresServer
 from services.registry import servicer, storage
 from services.registry.current import Current
 from services.registry.domain.faults import Codes
-from services.registry.geography import areas
 from services.registry.servicer import Importer, RegistryServicer
 from services.registry.storage import Release
 from songtor.registry.v1 import registry_pb2_grpc

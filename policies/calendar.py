@@ -9,7 +9,7 @@ counting at the *start of the later span*.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
@@ -56,6 +56,12 @@ class OpenHours:
         ticks = self._within(at)
         i = bisect_right(self.starts, ticks) - 1
         return i >= 0 and ticks < self.ends[i]
+
+    def edges(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """Yield each instant from `start` until `end` at which it opens or closes."""
+        for ticks in (*self.starts, *self.ends):
+            if _ticks(start) <= ticks < _ticks(end):
+                yield _instant(ticks)
 
     def elapsed(self, start: datetime, end: datetime) -> timedelta:
         """Return the open time from `start` to `end`; negative when `end` is earlier."""

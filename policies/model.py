@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 
+from policies.coverage import Coverage
+
 HOST = "host"
 """Stands in a routing target for "the host agency of this case's problem type"."""
 
@@ -330,6 +332,7 @@ class Policies:
     escalation: Escalation
     visibility: Visibility
     reasons: Reasons
+    coverage: Coverage
     versions: Mapping[str, FileVersion]
     """File stem (`routing`) to the version that was read; a decision stores these."""
     digest: str

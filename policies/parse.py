@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from policies import model
+from policies import coverage, model
 from policies.faults import Fault
 
 Row = Mapping[str, Any]
@@ -312,6 +312,42 @@ def _reasons(document: Row, rows: _Rows) -> model.Reasons:
     )
 
 
+def _duty(row: Row) -> coverage.Duty:
+    return coverage.Duty(row["role"], _chain(row["chain"]), row["fallback"], row["source"])
+
+
+def _accepted(row: Row) -> coverage.Accepted:
+    return coverage.Accepted(
+        row["step"],
+        _strings(row, "by"),
+        _strings(row, "problem_types"),
+        _strings(row, "urgencies"),
+        row.get("in_hours"),
+        _text(row["reason"]),
+        row["source"],
+    )
+
+
+def _jurisdiction(row: Row) -> coverage.Jurisdiction:
+    return coverage.Jurisdiction(
+        _strings(row, "unit_types"),
+        row["every"],
+        row.get("area"),
+        row["at_least"],
+        row.get("at_most"),
+        row["source"],
+    )
+
+
+def _coverage(document: Row, rows: _Rows) -> coverage.Coverage:
+    return coverage.Coverage(
+        duties=tuple(rows.keyed(document["duties"], "$.duties", _duty, key="role").values()),
+        accepted=tuple(map(_accepted, document["accepted"])),
+        jurisdictions=tuple(map(_jurisdiction, document["jurisdictions"])),
+        capacity_fresh_for=duration(document["capacity_fresh_for"]),
+    )
+
+
 def policies(
     documents: Mapping[str, Row],
     versions: Mapping[str, model.FileVersion],
@@ -355,6 +391,7 @@ def policies(
         escalation=_escalation(documents["escalation"], rows("escalation")),
         visibility=_visibility(documents["visibility"], rows("visibility")),
         reasons=_reasons(documents["reasons"], rows("reasons")),
+        coverage=_coverage(documents["coverage"], rows("coverage")),
         versions=versions,
         digest=digest,
     )

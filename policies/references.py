@@ -28,6 +28,7 @@ def dangling(policies: Policies) -> Iterator[Fault]:
     yield from _calendars(policies.calendars.values())
     yield from _escalation(policies)
     yield from _visibility(policies)
+    yield from _coverage(policies)
 
 
 def _problems(policies: Policies) -> Iterator[Fault]:
@@ -112,21 +113,21 @@ def _routing(policies: Policies) -> Iterator[Fault]:
     )
 
 
-def _chain(policies: Policies, path: str, chain: tuple[Target, ...]) -> Iterator[Fault]:
+def _chain(
+    policies: Policies, path: str, chain: tuple[Target, ...], file: str = "routing"
+) -> Iterator[Fault]:
     types = policies.vocabulary.unit_types
     for n, target in enumerate(chain):
         at = f"{path}[{n}]"
         yield from _unknown(
-            "routing", f"{at}.agency", [target.agency], {*policies.agencies, HOST}, "agency"
+            file, f"{at}.agency", [target.agency], {*policies.agencies, HOST}, "agency"
         )
-        yield from _unknown(
-            "routing", f"{at}.role", [target.role], policies.vocabulary.roles, "role"
-        )
-        yield from _unknown("routing", f"{at}.unit_types", target.unit_types, types, "unit type")
+        yield from _unknown(file, f"{at}.role", [target.role], policies.vocabulary.roles, "role")
+        yield from _unknown(file, f"{at}.unit_types", target.unit_types, types, "unit type")
         for code in target.unit_types:
             if code in types and target.agency not in (HOST, types[code].agency):
                 yield Fault(
-                    "routing.yaml", f"{at}.unit_types", f"{code!r} is not of {target.agency!r}"
+                    f"{file}.yaml", f"{at}.unit_types", f"{code!r} is not of {target.agency!r}"
                 )
 
 
@@ -218,3 +219,28 @@ def _visibility(policies: Policies) -> Iterator[Fault]:
             visibility.viewers,
             "viewer",
         )
+
+
+def _coverage(policies: Policies) -> Iterator[Fault]:
+    coverage, words = policies.coverage, policies.vocabulary
+    for n, duty in enumerate(coverage.duties):
+        at = f"$.duties[{n}]"
+        yield from _unknown("coverage", f"{at}.role", [duty.role], words.roles, "role")
+        yield from _chain(policies, f"{at}.chain", duty.chain, "coverage")
+        yield from _unknown(
+            "coverage", f"{at}.fallback", [duty.fallback], policies.routing.fallbacks, "fallback"
+        )
+    # `by` may name a rule that an operator's routing does not have: then it accepts nothing.
+    for n, accepted in enumerate(coverage.accepted):
+        for field, codes, known in (
+            ("problem_types", accepted.problem_types, policies.problem_types),
+            ("urgencies", accepted.urgencies, words.urgencies),
+        ):
+            yield from _unknown("coverage", f"$.accepted[{n}].{field}", codes, known, field)
+    for n, row in enumerate(coverage.jurisdictions):
+        at = f"$.jurisdictions[{n}]"
+        yield from _unknown(
+            "coverage", f"{at}.unit_types", row.unit_types, words.unit_types, "unit type"
+        )
+        if row.at_most is not None and row.at_most < row.at_least:
+            yield Fault("coverage.yaml", f"{at}.at_most", "is less than at_least")

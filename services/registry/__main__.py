@@ -5,13 +5,13 @@ from __future__ import annotations
 import grpc.aio
 
 from directory.decide import Decider
+from directory.places.names import areas
 from mesh import service
 from mesh.service import Host
 from policies import reader
 from services.registry.config import Settings
 from services.registry.current import Current
 from services.registry.domain.faults import Codes
-from services.registry.geography import areas
 from services.registry.servicer import ALLOWED, SERVICE, Importer, RegistryServicer
 from services.registry.topology import STREAMS
 from songtor.registry.v1.registry_pb2_grpc import add_RegistryServiceServicer_to_server

@@ -11,6 +11,7 @@ import grpc.aio
 
 from directory.decide import Decider
 from directory.model import Unit
+from directory.places.names import areas
 from directory.releasing import import_units
 from mesh import rpc
 from mesh.clock import ManualClock
@@ -21,7 +22,6 @@ from sandbox.national import national_units
 from services.registry import storage
 from services.registry.current import Current
 from services.registry.domain.faults import Codes
-from services.registry.geography import areas
 from services.registry.servicer import ALLOWED, Importer, RegistryServicer
 from songtor.registry.v1 import registry_pb2, registry_pb2_grpc
 from tests.plumbing import open_database

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from directory.places.names import areas
 from policies.reader import load
 from sandbox.national import national_units
 from services.registry.domain.faults import Codes, faults
-from services.registry.geography import areas
 from tests.unit.directory.registries import central_desk, unit
 
 CODES = Codes(load(), areas(), allow_synthetic=True)
