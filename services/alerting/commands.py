@@ -101,7 +101,6 @@ async def fire(tx: Transaction, engine: Engine, due: Sequence[Deadline], *, now:
 
 def _fire(after: Files, due: Sequence[Deadline], rules: Rules, *, now: datetime) -> None:
     for deadline in due:
-        telemetry.observe(telemetry.DEADLINE_LATENESS, (now - deadline.due_at).total_seconds())
         file = happenings.fired(after[deadline.case_id], rules, deadline, now=now)
         after[deadline.case_id] = file
         if deadline.purpose == happenings.CLOCK and not _anybody_told(file, deadline):

@@ -27,7 +27,7 @@ class Settings(ProcessSettings):
     """Where the links in notifications lead."""
     sweep_seconds: float = Field(default=1.0, gt=0, le=5)
     """Longest pause, in real seconds, between two looks for deadlines that are due."""
-    sweep_batch: int = Field(default=500, ge=1, le=5000)
+    sweep_batch: int = Field(default=250, ge=1, le=5000)
     """Most deadlines that one transaction fires."""
     send_lanes: int = Field(default=4, ge=1, le=64)
     """Messages sent at the same time, each on a connection of its own."""

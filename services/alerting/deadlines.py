@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from mesh.database import Row, Transaction
+from mesh.database import Transaction
 from services.alerting import rows
 from services.alerting.domain.alerts import Deadline
 
@@ -76,7 +76,7 @@ _FIRE = """
 _WHOLE = "SELECT * FROM fired ORDER BY due_at, owner"
 _CLAIM_DUE = _FIRE.format(due=_DUE, state=1, answer=_WHOLE)
 _CLAIM_EMERGENCIES = _FIRE.format(due=_EMERGENCIES, state=1, answer=_WHOLE)
-_RECORD = _FIRE.format(due=_DUE, state=3, answer="SELECT count(*) AS recorded FROM fired")
+_RECORD = _FIRE.format(due=_DUE, state=3, answer="SELECT due_at FROM fired")
 _CLAIM_RECORDED = f"""
     WITH due AS (
         SELECT {_COLUMNS} FROM deadline d JOIN watch w USING (case_id) WHERE d.state = 3
@@ -152,10 +152,12 @@ async def claim_emergencies(tx: Transaction, *, now: datetime, limit: int) -> li
     return [rows.deadline(row) for row in found]
 
 
-async def record_due(tx: Transaction, shards: Sequence[int], *, now: datetime, limit: int) -> int:
-    """Write only the facts of what is due, and leave deciding for later; return how many."""
+async def record_due(
+    tx: Transaction, shards: Sequence[int], *, now: datetime, limit: int
+) -> list[datetime]:
+    """Write only the facts of what is due, and leave deciding for later; return their instants."""
     found = await tx.execute(_RECORD, {"shards": list(shards), "now": now, "limit": limit})
-    return int(found[0]["recorded"])
+    return [row["due_at"] for row in found]
 
 
 async def claim_recorded(tx: Transaction, *, limit: int) -> list[Deadline]:
@@ -176,11 +178,6 @@ async def next_due(tx: Transaction) -> dict[int, datetime]:
         for row in await tx.execute(_NEXT)
         if row["fires_at"] is not None
     }
-
-
-async def waiting(tx: Transaction) -> Sequence[Row]:
-    """Return whether anything recorded waits to be decided: no row, or one."""
-    return await tx.execute("SELECT 1 AS one FROM deadline WHERE state = 3 LIMIT 1")
 
 
 async def move_marks(tx: Transaction, *, now: datetime, settles: timedelta = SETTLES) -> None:

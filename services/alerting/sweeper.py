@@ -26,7 +26,6 @@ from services.alerting.commands import Engine
 log = structlog.get_logger(__name__)
 
 LIFTED = "songtor.alerting.deadlines_lifted"
-RECORDED = "songtor.alerting.deadlines_recorded"
 RECORD_BATCH = 5000
 TIDY_EVERY = 60.0
 
@@ -43,6 +42,8 @@ class Sweeper:
         self._every = every
         self._batch = batch
         self._tidied = time.monotonic()
+        self._behind = False
+        """More was recorded than is decided yet: facts go on being written before anything else."""
 
     async def run(self) -> None:
         """Sweep for ever: when the next deadline falls due, when woken, and every so often."""
@@ -69,11 +70,13 @@ class Sweeper:
         fired = await self._emergencies()
         shards = await self._shards_due()
         if shards:
-            claimed = await self._claim(shards)
+            claimed = 0 if self._behind else await self._claim(shards)
             fired += claimed
-            if claimed >= self._batch:
+            if self._behind or claimed == self._batch:
                 fired += await self._record_all(shards)
-        return fired + await self._decide_recorded()
+        decided = await self._decide_recorded()
+        self._behind = decided == self._batch
+        return fired + decided
 
     async def tidy(self) -> None:
         """Move the marks on, and look below them: nothing may be armed there."""
@@ -109,6 +112,7 @@ class Sweeper:
             async with self._database.transaction() as tx:
                 due = await deadlines.claim_emergencies(tx, now=now, limit=self._batch)
                 await commands.fire(tx, self._engine, due, now=now)
+            self.observe("fired", [deadline.due_at for deadline in due])
             fired += len(due)
             if len(due) < self._batch:
                 return fired
@@ -118,22 +122,21 @@ class Sweeper:
         async with self._database.transaction() as tx:
             due = await deadlines.claim_due(tx, shards, now=now, limit=self._batch)
             await commands.fire(tx, self._engine, due, now=now)
+        self.observe("fired", [deadline.due_at for deadline in due])
         return len(due)
 
     async def _record_all(self, shards: Sequence[int]) -> int:
         """Write every fact that is due before anything more is decided."""
         fired = 0
         while True:
-            recorded = await self._record(shards, now=self._clock.now())
-            fired += recorded
-            telemetry.count(RECORDED, recorded)
-            if recorded < RECORD_BATCH:
+            now = self._clock.now()
+            async with self._database.transaction() as tx:
+                due = await deadlines.record_due(tx, shards, now=now, limit=RECORD_BATCH)
+            self.observe("recorded", due)
+            fired += len(due)
+            if len(due) < RECORD_BATCH:
                 return fired
             await self._emergencies()
-
-    async def _record(self, shards: Sequence[int], *, now: datetime) -> int:
-        async with self._database.transaction() as tx:
-            return await deadlines.record_due(tx, shards, now=now, limit=RECORD_BATCH)
 
     async def _decide_recorded(self) -> int:
         """Decide one batch of what was recorded; then emergencies and new facts have their turn."""
@@ -141,4 +144,12 @@ class Sweeper:
         async with self._database.transaction() as tx:
             due = await deadlines.claim_recorded(tx, limit=self._batch)
             await commands.fire(tx, self._engine, due, now=now)
+        self.observe("decided", [deadline.due_at for deadline in due])
         return len(due)
+
+    def observe(self, stage: str, due: Sequence[datetime]) -> None:
+        """Measure how late a commit came: `fired` at once, or `recorded` first, then `decided`."""
+        now = self._clock.now()
+        for at in due:
+            late = (now - at).total_seconds()
+            telemetry.observe(telemetry.DEADLINE_LATENESS, late, stage=stage)
