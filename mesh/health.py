@@ -24,6 +24,7 @@ class HealthServer:
         self._address = address
         self._checks = checks
         self._server: asyncio.Server | None = None
+        self.starting = True
         self.stopping = False
 
     async def __aenter__(self) -> HealthServer:
@@ -53,8 +54,8 @@ class HealthServer:
                 b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body)
             )
             await writer.drain()
-        except (TimeoutError, ConnectionError):
-            pass  # a prober that hung up: it asks again
+        except (TimeoutError, ConnectionError, ValueError):
+            pass  # a prober that hung up, or never meant HTTP: it asks again
         finally:
             writer.close()
 
@@ -73,6 +74,8 @@ class HealthServer:
     async def _failing(self) -> list[str]:
         if self.stopping:
             return ["stopping"]
+        if self.starting:
+            return ["starting"]
         failing = []
         for name, check in self._checks.items():
             try:

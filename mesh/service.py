@@ -109,10 +109,10 @@ Build = Callable[[Host], Awaitable[None]]
 
 
 def run(name: str, settings: ProcessSettings, build: Build) -> None:
-    """Run a process until SIGTERM or SIGINT; exits 1 when one of its loops dies.
+    """Run a process until SIGTERM or SIGINT; exits 1 when it cannot start or one of its loops dies.
 
-    `build` opens parts on the host and returns; with `--check-config` among the arguments the
-    process stops after reading its settings.
+    `build` opens parts on the host and returns; until then the process is alive and not ready. With
+    `--check-config` among the arguments it stops after reading its settings.
     """
     if "--check-config" in sys.argv[1:]:
         return
@@ -129,23 +129,36 @@ async def _run(name: str, settings: ProcessSettings, build: Build) -> int:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         host = Host(name, settings, stack)
-        await build(host)
         health = await stack.enter_async_context(HealthServer(settings.health_listen, host.checks))
-        log.info("started", port=health.port)
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait([stopped, *host.tasks], return_when=asyncio.FIRST_COMPLETED)
+        # Beside the wait for a signal: what is opened may wait for a server that never comes.
+        built = asyncio.create_task(_build(build, host), name="start")
+        await asyncio.wait([stopped, built], return_when=asyncio.FIRST_COMPLETED)
+        if built.done() and not built.cancelled() and built.exception() is None:
+            health.starting = False
+            log.info("started", port=health.port)
+            await asyncio.wait([stopped, *host.tasks], return_when=asyncio.FIRST_COMPLETED)
         health.stopping = True
-        code = _verdict(host.tasks)
+        code = _verdict(built, host.tasks)
         log.info("stopping", code=code)
-        for task in (stopped, *host.tasks):
+        for task in (stopped, built, *host.tasks):
             task.cancel()
-        await asyncio.gather(stopped, *host.tasks, return_exceptions=True)
+        await asyncio.gather(stopped, built, *host.tasks, return_exceptions=True)
     return code
 
 
-def _verdict(tasks: Sequence[asyncio.Task[None]]) -> int:
-    for task in tasks:
+async def _build(build: Build, host: Host) -> None:
+    await build(host)
+
+
+def _verdict(built: asyncio.Task[None], loops: Sequence[asyncio.Task[None]]) -> int:
+    """Return 1 when starting failed or a loop ended by itself, and say which."""
+    if built.done() and (built.cancelled() or built.exception() is not None):
+        log.error("start_failed", exc_info=None if built.cancelled() else built.exception())
+        return 1
+    for task in loops:
         if task.done():
-            log.error("loop_ended", loop=task.get_name(), exc_info=task.exception())
+            error = None if task.cancelled() else task.exception()
+            log.error("loop_ended", loop=task.get_name(), exc_info=error)
             return 1
     return 0
