@@ -64,15 +64,15 @@ class Nursery:
 
     async def bear(
         self,
-        module: str,
+        line: tuple[str, ...],
         *,
         environment: Mapping[str, str],
         log: Path,
         death_signal: int,
     ) -> Born | None:
-        """Start `python -m module` and return it, or None when the nursery is gone."""
+        """Start `python -m` with `line`, a module and its arguments; None: the nursery is gone."""
         order = {
-            "module": module,
+            "line": line,
             "environment": dict(environment),
             "log": str(log),
             "death_signal": death_signal,
@@ -169,18 +169,18 @@ def _become(order: Mapping[str, Any]) -> None:
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.environ.clear()
     os.environ.update(order["environment"])
-    _rename(order["module"])
-    sys.argv = [order["module"]]
+    _rename(order["line"])
+    sys.argv = list(order["line"])
     gc.unfreeze()
-    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
-def _rename(module: str) -> None:
-    """Show `python -m module` in lists of processes, over the nursery's own command line."""
+def _rename(line: Sequence[str]) -> None:
+    """Show `python -m` with `line` in lists of processes, over the nursery's own command line."""
     fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     start, end = int(fields[45]), int(fields[46])
-    line = b"\0".join(word.encode() for word in (sys.executable, "-m", module)) + b"\0"
-    ctypes.memmove(start, line[: end - start - 1].ljust(end - start, b"\0"), end - start)
+    shown = b"\0".join(word.encode() for word in (sys.executable, "-m", *line))
+    ctypes.memmove(start, shown[: end - start - 1].ljust(end - start, b"\0"), end - start)
 
 
 if __name__ == "__main__":

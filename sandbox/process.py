@@ -35,6 +35,8 @@ class ProcessSpec:
     ready: Probe
     module: str = ""
     """Python module that `command` runs with -m, so that a nursery may start it instead."""
+    arguments: tuple[str, ...] = ()
+    """What follows the module in `command`."""
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
@@ -43,11 +45,23 @@ class ProcessSpec:
 
 
 def python_process(
-    name: str, module: str, *, log: Path, ready: Probe, environment: Mapping[str, str]
+    name: str,
+    module: str,
+    *arguments: str,
+    log: Path,
+    ready: Probe,
+    environment: Mapping[str, str],
 ) -> ProcessSpec:
-    """Return the spec of `python -m module` under this interpreter."""
-    command = (sys.executable, "-m", module)
-    return ProcessSpec(name, command, log, ready, module=module, environment=environment)
+    """Return the spec of `python -m module arguments` under this interpreter."""
+    return ProcessSpec(
+        name=name,
+        command=(sys.executable, "-m", module, *arguments),
+        log=log,
+        ready=ready,
+        module=module,
+        arguments=arguments,
+        environment=environment,
+    )
 
 
 def base_environment() -> dict[str, str]:
@@ -79,7 +93,7 @@ class Child:
         environment = base_environment() | dict(spec.environment)
         if spec.module and nursery is not None:
             born = await nursery.bear(
-                spec.module,
+                (spec.module, *spec.arguments),
                 environment=environment,
                 log=spec.log,
                 death_signal=int(spec.stop_signal),

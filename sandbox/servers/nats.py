@@ -69,7 +69,8 @@ def configuration(
         "jetstream": {
             "store_dir": str(store),
             "max_mem": 64 * MEGABYTE,
-            "max_file": 8192 * MEGABYTE,
+            # Reserved, not used: each stream's own limit counts against it from the start.
+            "max_file": 32 * 1024 * MEGABYTE,
             "strict": True,
             "limits": {"max_ack_pending": 512, "duplicate_window": "24h"},
         },

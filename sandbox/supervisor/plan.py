@@ -50,7 +50,18 @@ class Step:
     needs: tuple[str, ...] = ()
 
 
-Plan = Sequence[Member | Step]
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A process that runs once, to its end, before those who need it start; safe to repeat."""
+
+    name: str
+    make: Callable[[], ProcessSpec]
+    needs: tuple[str, ...] = ()
+    ends_within: float = 60.0
+
+
+Part = Member | Step | Job
+Plan = Sequence[Part]
 
 
 def check(plan: Plan) -> None:

@@ -60,6 +60,8 @@ class StateFolder:
     def acquire(self) -> None:
         """Take the folder for this process; raise AlreadyRunningError when somebody holds it."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
+        if self.path.stat().st_uid != os.geteuid():
+            raise PermissionError(f"{self.path} belongs to somebody else")
         self.logs.mkdir(exist_ok=True, mode=0o700)
         # The kernel gives the lock back when we die, however we die. The text is for people.
         lock = os.open(self._file("lock"), os.O_RDWR | os.O_CREAT, 0o600)
@@ -137,6 +139,10 @@ class StateFolder:
     def write(self, name: str, content: object) -> None:
         """Keep `content` as JSON under `name`, whole or not at all."""
         self._write(name, content)
+
+    def forget(self, name: str) -> None:
+        """Remove what was kept under `name`."""
+        self._file(name).unlink(missing_ok=True)
 
     def read(self, name: str) -> object | None:
         """Return what was kept under `name`, or None."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sandbox.nursery import Nursery
-from sandbox.process import Child, ProcessError
-from sandbox.supervisor.plan import GRACE, Member, Plan, Step, StopRank, check
+from sandbox.process import Child, ProcessError, log_tail
+from sandbox.supervisor.plan import GRACE, Job, Member, Part, Plan, Step, StopRank, check
 from sandbox.supervisor.state import ProcessState, StateFolder, born
 
 HEALTHY_AFTER = 5.0
@@ -137,28 +137,47 @@ class Supervisor:
         await nursery.close()
         return None
 
-    async def _spawn(self, member: Member) -> Child:
-        spec = member.make()
+    async def _spawn(self, part: Member | Job) -> Child:
+        spec = part.make()
         # Importing by itself takes as long as waiting for the nursery, and the machine's time.
         warming = self._warming if spec.module else None
         nursery = None if warming is None else await asyncio.shield(warming)
         return await Child.spawn(spec, nursery)
 
-    async def _bring_up(self, part: Member | Step) -> None:
+    async def _bring_up(self, part: Part) -> None:
         for need in part.needs:
             await self._done[need].wait()
         began = time.monotonic()
-        if isinstance(part, Step):
-            await part.run()
-            self._tell(Event(part.name, Happening.READY, time.monotonic() - began))
-        else:
-            running = _Running(part, await self._spawn(part))
-            self._running[part.name] = running
-            await self._first_start(running, began)
-            self._keepers.append(asyncio.create_task(self._keep(running)))
+        match part:
+            case Step():
+                await part.run()
+            case Job():
+                await self._run_to_end(part)
+            case Member():
+                running = _Running(part, await self._spawn(part))
+                self._running[part.name] = running
+                await self._first_start(running)
+                self._keepers.append(asyncio.create_task(self._keep(running)))
+        self._tell(Event(part.name, Happening.READY, time.monotonic() - began))
         self._done[part.name].set()
 
-    async def _first_start(self, running: _Running, began: float) -> None:
+    async def _run_to_end(self, job: Job) -> None:
+        for tries_left in reversed(range(FIRST_TRIES)):
+            child = await self._spawn(job)
+            try:
+                async with asyncio.timeout(job.ends_within):
+                    code = await child.wait()
+            except (TimeoutError, asyncio.CancelledError):
+                await child.stop(0)
+                raise
+            # A job is safe to repeat, so one that was killed is; one that gave up has a reason.
+            if code == 0:
+                return
+            if code > 0 or tries_left == 0:
+                story = f"{job.name} ended with {code}; see {child.spec.log}"
+                raise ProcessError(f"{story}\n{log_tail(child.spec.log)}")
+
+    async def _first_start(self, running: _Running) -> None:
         """Wait until it is ready; one that ends early gets a few more tries before we give up."""
         for tries_left in reversed(range(FIRST_TRIES)):
             self._publish()
@@ -171,7 +190,8 @@ class Supervisor:
                 await asyncio.sleep(LONGEST_PAUSE / FIRST_TRIES)
                 await self._start_again(running)
             else:
-                self._set(running, Happening.READY, seconds=time.monotonic() - began)
+                running.status = Happening.READY
+                self._publish()
                 return
 
     async def _keep(self, running: _Running) -> None:

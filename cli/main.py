@@ -1,0 +1,82 @@
+"""The `songtor` command. Each command imports what it needs itself, so that the others stay quick.
+
+Exit codes: 0 done, 1 failed, 2 used wrongly. Data goes to stdout, talk to stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="songtor",
+    help="ส่งต่อ: the hub through which agencies hand people in crisis to each other.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+clock_app = typer.Typer(help="The sandbox's virtual clock.", no_args_is_help=True)
+app.add_typer(clock_app, name="clock")
+
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Folder that keeps the hub's state; a temporary one when left out."
+    ),
+]
+
+
+@app.command()
+def up(
+    data: DataFolder = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Play the demo, then keep serving.")] = False,
+) -> None:
+    """Run the whole hub on this machine until Ctrl-C."""
+    from cli.up import run  # noqa: PLC0415
+
+    raise typer.Exit(asyncio.run(run(data, demo=demo)))
+
+
+@app.command()
+def demo(data: DataFolder = None) -> None:
+    """Play the demo and end; the exit status says whether every referral ended as it should."""
+    from cli.demo import run  # noqa: PLC0415
+
+    raise typer.Exit(asyncio.run(run(data)))
+
+
+@app.command()
+def status(data: DataFolder = None) -> None:
+    """Say what runs, since when, how often it was started again, and where it answers."""
+    from cli.status import run  # noqa: PLC0415
+
+    raise typer.Exit(run(data))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring PostgreSQL and NATS to this version; settings come from the environment."""
+    from cli import migrate as migrations  # noqa: PLC0415
+
+    asyncio.run(migrations.run(migrations.Settings()))
+
+
+@clock_app.command()
+def advance(
+    by: Annotated[str, typer.Argument(help="How far: 90s, 30m, 25h, 2d.")], data: DataFolder = None
+) -> None:
+    """Move the sandbox's clock forward, for every process at once."""
+    from cli.clock import run  # noqa: PLC0415
+
+    raise typer.Exit(run(by, data))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

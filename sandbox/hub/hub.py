@@ -1,0 +1,238 @@
+"""Brings the whole hub up on one machine, and takes it down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import asyncpg
+
+from mesh.clock import VirtualClock
+from mesh.identity import DevelopmentAuthority
+from mesh.topology import Grant
+from sandbox.hub.layout import Layout
+from sandbox.hub.programs import Catalogue, Program
+from sandbox.hub.running import RUNNING, Running
+from sandbox.ports import LOCALHOST
+from sandbox.probes import http_ok
+from sandbox.process import ProcessSpec, python_process
+from sandbox.servers.nats import NatsAccess, NatsServer, TlsFiles
+from sandbox.servers.postgres import PostgresServer
+from sandbox.supervisor.plan import Job, Member, Part, Step, StopRank
+from sandbox.supervisor.state import StateFolder
+from sandbox.supervisor.supervisor import Event, Supervisor
+from services.intake import keys as intake_keys
+
+DATABASE = "songtor"
+OTHER_IDENTITIES = {("server", "nats"), ("tool", "migrate"), ("tool", "operator")}
+PRELOAD = (
+    "mesh.service",
+    "mesh.asgi",
+    "mesh.probes",
+    "alembic.command",
+    "fastapi",
+    "starlette.applications",
+    "httpx2",
+    "policies.reader",
+    "directory.replica",
+)
+"""What most of the programs import; the rest is their own."""
+
+
+class Hub:
+    """One hub in one folder. `schemas` and `grants` are this version's, by the rooms' own word."""
+
+    def __init__(
+        self,
+        folder: StateFolder,
+        *,
+        schemas: Sequence[str],
+        grants: Sequence[Grant],
+        tell: Callable[[Event], None],
+        nursery: bool = True,
+    ) -> None:
+        self.layout = Layout(folder.path)
+        self._folder = folder
+        self._schemas = schemas
+        self._grants = grants
+        self._tell = tell
+        self._preload = PRELOAD if nursery else ()
+        self._supervisor: Supervisor | None = None
+
+    async def start(self) -> Running:
+        """Bring everything up; raise ProcessError when a part does not come.
+
+        What runs by then is left running: the caller stops it.
+        """
+        self._folder.forget(RUNNING)
+        self.layout.prepare()
+        ports = self._ports()
+        self._prepare_secrets()
+        catalogue = Catalogue(self.layout, ports)
+        plan = [
+            *self._servers(ports),
+            *self._jobs(catalogue, ports),
+            *self._members(catalogue, ports),
+        ]
+        self._supervisor = Supervisor(
+            plan, folder=self._folder, tell=self._tell, preload=self._preload
+        )
+        await self._supervisor.start()
+        running = Running.of(self.layout, ports)
+        self._folder.write(RUNNING, running.to_json())
+        return running
+
+    async def stop(self) -> None:
+        """Take everything down, callers before those they call."""
+        if self._supervisor is not None:
+            await self._supervisor.stop()
+
+    def kill(self) -> None:
+        """Kill everything now."""
+        if self._supervisor is not None:
+            self._supervisor.kill()
+
+    def _ports(self) -> dict[str, int]:
+        # Any ports will do to find out the names; the true ones follow.
+        nobody = Catalogue(self.layout, _AnyPort())
+        wanted: dict[str, int | None] = {"postgres": None, "nats": None, "nats-monitor": None}
+        for program in _programs(nobody):
+            wanted |= dict.fromkeys(program.port_names)
+            wanted[program.name] = program.preferred_port
+        return self._folder.ports(wanted)
+
+    def _prepare_secrets(self) -> None:
+        """Make the development authority, an identity for each process, keys and the clock."""
+        authority = DevelopmentAuthority(self.layout.identities)
+        nobody = Catalogue(self.layout, _AnyPort())
+        identities = {it.identity for it in _programs(nobody) if it.identity is not None}
+        for kind, name in identities | {
+            ("server", "nats"),
+            ("tool", "migrate"),
+            ("tool", "operator"),
+        }:
+            authority.issue(kind, name)
+        for schema in self._schemas:
+            self.layout.password(schema)
+        if not self.layout.keyset.exists():
+            intake_keys.create(self.layout.keyset)
+        VirtualClock(self.layout.clock)
+
+    def _servers(self, ports: dict[str, int]) -> list[Part]:
+        postgres = PostgresServer(
+            self.layout.postgres, port=ports["postgres"], log=self.layout.logs / "postgres.log"
+        )
+        own = self.layout.identities / "server-nats"
+        nats = NatsServer(
+            self.layout.nats,
+            log=self.layout.logs / "nats.log",
+            ports=(ports["nats"], ports["nats-monitor"]),
+            access=NatsAccess(
+                TlsFiles(own / "ca.pem", own / "cert.pem", own / "key.pem"), self._grants
+            ),
+        )
+        nats.prepare()
+        return [
+            Step("cluster", postgres.prepare),
+            Member("postgres", StopRank.DATABASE, postgres.spec, ("cluster",)),
+            Member("nats", StopRank.BROKER, nats.spec),
+            Step("database", partial(_create_database, postgres), ("postgres",)),
+        ]
+
+    def _jobs(self, catalogue: Catalogue, ports: dict[str, int]) -> list[Part]:
+        identities = self.layout.identities
+        nats_url = f"tls://{LOCALHOST}:{ports['nats']}"
+        return [
+            Job(
+                "migrations",
+                lambda: self._job(
+                    "migrations",
+                    "cli",
+                    "migrate",
+                    SONGTOR_DATABASE_URL=self._admin_url(ports),
+                    SONGTOR_PASSWORDS_DIR=str(self.layout.passwords),
+                    SONGTOR_NATS_URL=nats_url,
+                    SONGTOR_IDENTITY_DIR=str(identities / "tool-migrate"),
+                ),
+                ("database", "nats"),
+            ),
+            Job(
+                "keys",
+                lambda: self._job(
+                    "keys",
+                    "sandbox.hub.keys",
+                    SONGTOR_DATABASE_URL=catalogue.database_url("gateway"),
+                    SONGTOR_CLOCK_FILE=str(self.layout.clock),
+                    SONGTOR_SECRETS_DIR=str(self.layout.secrets),
+                ),
+                ("migrations",),
+            ),
+            Job(
+                "directory",
+                lambda: self._job(
+                    "directory",
+                    "sandbox.hub.directory",
+                    SONGTOR_REGISTRY_ADDRESS=f"{LOCALHOST}:{ports['registry']}",
+                    SONGTOR_IDENTITY_DIR=str(identities / "tool-operator"),
+                ),
+            ),
+        ]
+
+    def _members(self, catalogue: Catalogue, ports: dict[str, int]) -> list[Part]:
+        return [
+            Member(
+                program.name,
+                program.rank,
+                partial(self._spec, catalogue, program, ports[program.port_names[-1]]),
+                program.needs,
+            )
+            for program in _programs(catalogue)
+        ]
+
+    def _spec(self, catalogue: Catalogue, program: Program, health_port: int) -> ProcessSpec:
+        return python_process(
+            program.name,
+            program.module,
+            log=self.layout.logs / f"{program.name}.log",
+            ready=partial(http_ok, LOCALHOST, health_port, "/readyz"),
+            environment=catalogue.environment(program),
+        )
+
+    def _job(self, name: str, *line: str, **environment: str) -> ProcessSpec:
+        return python_process(
+            name,
+            *line,
+            log=self.layout.logs / f"{name}.log",
+            ready=_never_asked,
+            environment={"SONGTOR_ENV": "sandbox", **environment},
+        )
+
+    def _admin_url(self, ports: dict[str, int]) -> str:
+        password = (self.layout.postgres / "password").read_text(encoding="ascii")
+        place = f"{LOCALHOST}:{ports['postgres']}/{DATABASE}"
+        return f"postgresql+asyncpg://postgres:{password}@{place}"
+
+
+def _programs(catalogue: Catalogue) -> list[Program]:
+    return [*catalogue.services(), *catalogue.adapters(), *catalogue.standins()]
+
+
+class _AnyPort(dict[str, int]):
+    """Stands where ports are not chosen yet."""
+
+    def __missing__(self, name: str) -> int:
+        return 0
+
+
+async def _create_database(postgres: PostgresServer) -> None:
+    connection = await asyncpg.connect(postgres.url(), ssl=False)
+    try:
+        known = "SELECT 1 FROM pg_database WHERE datname = $1"
+        if await connection.fetchval(known, DATABASE) is None:
+            await connection.execute(f'CREATE DATABASE "{DATABASE}"')
+    finally:
+        await connection.close()
+
+
+async def _never_asked() -> bool:
+    return True
