@@ -13,18 +13,23 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from typing import Any
 
 import asyncpg
 
-from bench.alerting_parts import Parts, open_alerting
+from bench.alerting_parts import POLICIES, Parts, open_alerting
 from bench.machine import describe
 from mesh.clock import SystemClock
-from services.alerting import deadlines
+from policies.calendar import lay_out, open_hours, version_key
+from policies.model import Override, Text
+from services.alerting import calendars, deadlines
 from services.alerting.sweeper import Sweeper
 
 CLOCK = SystemClock()
+HOURS = lay_out(POLICIES.calendars["th-gov"])
 BUDGET = timedelta(hours=24)
 CHUNK = 500_000
 
@@ -214,6 +219,50 @@ async def storm(
     }
 
 
+async def recalendared(
+    admin: asyncpg.Connection[Any], parts: Parts, count: int
+) -> dict[str, object]:
+    """Declare a day off that every clock crosses."""
+    gov = POLICIES.calendars["th-gov"]
+    now = CLOCK.now()
+    begun = HOURS.next_open(now)
+    day = next(
+        on
+        for on in ((begun + timedelta(days=n)).date() for n in range(1, 30))
+        if HOURS.is_open(datetime.combine(on, time_of_day(5), UTC))
+    )
+    budget = HOURS.elapsed(begun, datetime.combine(day, time_of_day(23), UTC)) + timedelta(hours=2)
+    older = version_key(HOURS)
+    await add_cases(
+        admin,
+        parts,
+        "recalendar",
+        count,
+        first=begun + BUDGET,
+        apart=timedelta(microseconds=1),
+        step="accept",
+        calendar=older,
+        budget=budget,
+    )
+    await admin.execute("ANALYZE")
+    off = Override(day, (), Text("วันหยุดพิเศษ", "Special holiday"), "bench")
+    later = lay_out(replace(gov, overrides={**gov.overrides, day: off}))
+    hours, keys = calendars.versions({**open_hours(POLICIES), "th-gov": later})
+    engine = replace(parts.engine, hours={**hours, older: HOURS}, calendar_keys=keys, _last=[])
+    work = calendars.Recalendar(parts.database, engine, CLOCK)
+    started = time.perf_counter()
+    dry = await work.once(dry_run=True)
+    dry_seconds, started = time.perf_counter() - started, time.perf_counter()
+    moved = await work.once()
+    return {
+        "clocks": count,
+        "would_move": dry,
+        "dry_run_seconds": round(dry_seconds, 1),
+        "moved": moved,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
 async def measure(given: argparse.Namespace) -> None:
     """Measure and print a JSON line each."""
 
@@ -230,6 +279,7 @@ async def measure(given: argparse.Namespace) -> None:
         for rate in given.rates:
             say("steady", await steady(admin, parts, rate, given.seconds))
         say("storm", await storm(admin, parts, given.storm, given.seconds))
+        say("recalendar", await recalendared(admin, parts, given.recalendar))
         await admin.close()
 
 
@@ -240,6 +290,7 @@ def main() -> None:
     parser.add_argument("--rates", type=int, nargs="*", default=[200, 1000])
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--storm", type=int, default=100_000)
+    parser.add_argument("--recalendar", type=int, default=100_000)
     asyncio.run(measure(parser.parse_args()))
 
 

@@ -18,12 +18,11 @@ from policies.calendar import open_hours
 from policies.reader import load
 from sandbox.national import national_units
 from sandbox.servers.postgres import PostgresServer
-from services.alerting import storage
+from services.alerting import calendars, storage
 from services.alerting.commands import Engine
 
 MIGRATIONS = Path(storage.__file__).parent / "migrations"
 POLICIES = load()
-HOURS = open_hours(POLICIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,13 @@ async def open_alerting(clock: Clock) -> AsyncIterator[Parts]:
         )
         stack.push_async_callback(database.close)
         snapshot = Snapshot.of(1, national_units())
+        hours, keys = calendars.versions(open_hours(POLICIES))
         engine = Engine(
-            POLICIES, HOURS, lambda: snapshot, Outbox(clock, "songtor/alerting"), asyncio.Event()
+            POLICIES,
+            hours,
+            lambda: snapshot,
+            Outbox(clock, "songtor/alerting"),
+            asyncio.Event(),
+            calendar_keys=keys,
         )
         yield Parts(database, engine, snapshot, postgres.url())

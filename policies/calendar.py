@@ -9,9 +9,10 @@ counting at the *start of the later span*.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -127,23 +128,13 @@ def lay_out(calendar: Calendar) -> OpenHours:
     zone = ZoneInfo(calendar.timezone)
     starts: list[int] = []
     ends: list[int] = []
-    before: list[int] = []
-    until: list[int] = []
-    total = 0
     day = FIRST_DAY
     while day <= LAST_DAY:
         for opens, closes in spans_on(calendar, day):
-            start = _ticks(datetime.combine(day, opens, zone))
-            end = _ticks(datetime.combine(day, closes, zone))
-            starts.append(start)
-            ends.append(end)
-            before.append(total)
-            total += end - start
-            until.append(total)
+            starts.append(_ticks(datetime.combine(day, opens, zone)))
+            ends.append(_ticks(datetime.combine(day, closes, zone)))
         day += timedelta(days=1)
-    return OpenHours(
-        calendar.code, tuple(starts), tuple(ends), tuple(before), tuple(until), always=False
-    )
+    return from_spans(calendar.code, starts, ends)
 
 
 def open_hours(policies: Policies) -> Mapping[str, OpenHours]:
@@ -156,3 +147,23 @@ def open_hours(policies: Policies) -> Mapping[str, OpenHours]:
 def due_at(started_at: datetime, budget: timedelta, hours: OpenHours) -> datetime:
     """Return the instant, in UTC, at which `budget` is used up; `ALWAYS_OPEN` means elapsed."""
     return hours.add(started_at, budget)
+
+
+def version_key(hours: OpenHours) -> str:
+    """Return the code with the version of what is laid out: equal hours, equal key, for ever."""
+    if hours.always:
+        return hours.code
+    digest = sha256(repr((hours.starts, hours.ends)).encode()).hexdigest()
+    return f"{hours.code}@{digest[:12]}"
+
+
+def from_spans(code: str, starts: Sequence[int], ends: Sequence[int]) -> OpenHours:
+    """Return the hours that were laid out with these spans, as a version that was kept."""
+    before: list[int] = []
+    until: list[int] = []
+    total = 0
+    for start, end in zip(starts, ends, strict=True):
+        before.append(total)
+        total += end - start
+        until.append(total)
+    return OpenHours(code, tuple(starts), tuple(ends), tuple(before), tuple(until), always=False)

@@ -12,6 +12,7 @@ from mesh.config import host_port
 from mesh.service import Host
 from policies import reader
 from policies.calendar import open_hours
+from services.alerting import calendars
 from services.alerting.commands import Engine
 from services.alerting.config import Settings
 from services.alerting.consumers import CasesHeard
@@ -46,7 +47,9 @@ async def build(host: Host, settings: Settings) -> None:
     host.checks["directory"] = directory.ready
     host.spawn("directory", directory.run())
     outbox = host.outbox(database, bus, STREAMS)
-    engine = Engine(policies, open_hours(policies), directory.current, outbox, asyncio.Event())
+    hours, keys = calendars.versions(open_hours(policies))
+    engine = Engine(policies, hours, directory.current, outbox, asyncio.Event(), calendar_keys=keys)
+    host.spawn("recalendar", calendars.Recalendar(database, engine, host.clock).run())
     for durable in DURABLES:
         host.consume(database, bus, durable, CasesHeard(engine, host.clock).handle)
     sweeper = Sweeper(

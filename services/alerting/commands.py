@@ -16,13 +16,13 @@ from mesh.audit import Leaf
 from mesh.database import Transaction
 from mesh.errors import NotFoundError
 from mesh.outbox import Outbox
+from policies.calendar import OpenHours
 from policies.model import Policies
 from services.alerting import deadlines, storage, wire
 from services.alerting.domain import escalation, happenings
 from services.alerting.domain.alerts import ARMED, Alert, Deadline
 from services.alerting.domain.case import Case
 from services.alerting.domain.casefile import CaseFile, Happening, Rules
-from services.alerting.domain.clocks import Hours
 from services.alerting.storage import Files
 
 log = structlog.get_logger(__name__)
@@ -39,20 +39,27 @@ class Engine:
     """By what alerting decides, and whom it wakes when there is something to send."""
 
     policies: Policies
-    hours: Hours
+    hours: dict[str, OpenHours]
+    """Calendars by code and by version; older versions join those in force when they are read."""
     directory: Callable[[], Snapshot]
     """Returns the directory in force; raises `UnavailableError` until one is loaded."""
     outbox: Outbox
     to_send: asyncio.Event
     armed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when something was armed that is due before the sweeper's next look."""
+    calendar_keys: Mapping[str, str] = field(default_factory=dict)
+    """Each calendar's code to the key of its version in force; `hours` holds both."""
     _last: list[Rules] = field(default_factory=list)
+
+    def remember(self, older: Mapping[str, OpenHours]) -> None:
+        """Count by older versions of calendars too, where a clock was held to them."""
+        self.hours.update({key: hours for key, hours in older.items() if key not in self.hours})
 
     def rules(self) -> Rules:
         """Return by what is decided now; the same object until the directory changes."""
         snapshot = self.directory()
         if not self._last or self._last[0].snapshot is not snapshot:
-            self._last[:] = [Rules(self.policies, self.hours, snapshot)]
+            self._last[:] = [Rules(self.policies, self.hours, snapshot, self.calendar_keys)]
         return self._last[0]
 
 

@@ -75,6 +75,24 @@ async def load(tx: Transaction, case_ids: Sequence[UUID], *, lock: bool = False)
     }
 
 
+async def load_clocks(tx: Transaction, case_ids: Sequence[UUID], *, lock: bool = False) -> Files:
+    """Return the files of cases with their running clocks alone."""
+    parameters = {"ids": sorted(set(case_ids))}
+    locking = "ORDER BY case_id FOR UPDATE" if lock else ""
+    found = await tx.execute(
+        f"SELECT * FROM watch WHERE case_id = ANY(CAST(:ids AS uuid[])) {locking}", parameters
+    )
+    files = {row["case_id"]: CaseFile(rows.case(row)) for row in found}
+    clocks: dict[UUID, dict[UUID, CaseClock]] = defaultdict(dict)
+    for row in await tx.execute(
+        "SELECT * FROM clock WHERE case_id = ANY(CAST(:ids AS uuid[]))"
+        " AND running_since IS NOT NULL",
+        parameters,
+    ):
+        clocks[row["case_id"]][row["clock_id"]] = rows.clock(row)
+    return {case_id: replace(file, clocks=clocks[case_id]) for case_id, file in files.items()}
+
+
 async def save(
     tx: Transaction, before: Mapping[UUID, CaseFile], after: Files, *, now: datetime
 ) -> datetime | None:

@@ -26,10 +26,16 @@ class Rules:
     policies: Policies
     hours: Hours
     snapshot: Snapshot
+    calendar_keys: Mapping[str, str] = field(default_factory=dict)
+    """Each calendar's code to the version in force; what is missing has one version only."""
     frames: dict[tuple[str, str, bool, str], tuple[TimeFrame, ...]] = field(
         default_factory=dict, compare=False, repr=False
     )
     """The time frames found for a kind of case, kept: the same few kinds come all day."""
+
+    def calendar(self, code: str) -> str:
+        """Return the key of the version of a calendar that holds now."""
+        return self.calendar_keys.get(code, code)
 
     def frames_for(self, case: Case, per: str) -> tuple[TimeFrame, ...]:
         """Return the time frames that hold a case, or each assignment of it."""

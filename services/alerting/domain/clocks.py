@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from mesh.errors import UnavailableError
 from policies.calendar import ALWAYS_OPEN, OpenHours
 from policies.model import TimeFrame
 
@@ -48,10 +49,10 @@ class ClockEvent:
     gen: int
     at: datetime
     op: str
-    """`start`, `pause`, `resume`, `retarget` or `stop`."""
+    """`start`, `pause`, `resume`, `retarget`, `recalendar` or `stop`."""
     reason: str
     frame_id: str = ""
-    """The time frame that holds from here on; for `start` and `retarget`."""
+    """The time frame that holds from here on; for `start`, `retarget` and `recalendar`."""
     calendar: str = ""
     budget: timedelta = timedelta(0)
 
@@ -60,8 +61,14 @@ Moved = tuple[CaseClock, tuple[ClockEvent, ...]]
 
 
 def hours_of(hours: Hours, calendar: str) -> OpenHours:
-    """Return a calendar laid out; one that nobody knows counts every hour: strict, never late."""
-    return hours.get(calendar, ALWAYS_OPEN)
+    """Return a calendar laid out; a code that nobody knows counts every hour: strict, never late.
+
+    A *version* that is not at hand is another matter: what was used under it cannot be guessed.
+    """
+    found = hours.get(calendar)
+    if found is None and "@" in calendar:
+        raise UnavailableError("this version of a calendar is not loaded", reason="NO_CALENDAR")
+    return found or ALWAYS_OPEN
 
 
 def start(
@@ -123,6 +130,9 @@ def retarget(
         or ((clock.frame_id, clock.calendar, clock.budget) == (frame.id, calendar, frame.budget))
     ):
         return clock, ()
+    # The same time frame by other hours: a holiday was announced or taken back.
+    same = (clock.frame_id, clock.budget) == (frame.id, frame.budget)
+    op = "recalendar" if same and _code(clock.calendar) == _code(calendar) else "retarget"
     moved = replace(
         clock,
         frame_id=frame.id,
@@ -133,10 +143,32 @@ def retarget(
         gen=clock.gen + 1,
     )
     return moved, (
-        ClockEvent(
-            clock.clock_id, moved.gen, at, "retarget", reason, frame.id, calendar, frame.budget
-        ),
+        ClockEvent(clock.clock_id, moved.gen, at, op, reason, frame.id, calendar, frame.budget),
     )
+
+
+def recalendar(clock: CaseClock, hours: Hours, *, calendar: str, at: datetime) -> Moved:
+    """Count by another version of its calendar from `at` on, where that moves the breach at all."""
+    if clock.running_since is None or clock.breached or clock.calendar == calendar:
+        return clock, ()
+    moved = replace(
+        clock,
+        calendar=calendar,
+        used=_used(clock, hours, at),
+        running_since=max(at, clock.running_since),
+        gen=clock.gen + 1,
+    )
+    if reaches(moved, hours, BREACH) == reaches(clock, hours, BREACH):
+        return clock, ()
+    event = ClockEvent(
+        clock.clock_id, moved.gen, at, "recalendar", "calendar_version",
+        clock.frame_id, calendar, clock.budget,
+    )  # fmt: skip
+    return moved, (event,)
+
+
+def _code(calendar: str) -> str:
+    return calendar.partition("@")[0]
 
 
 def stop(clock: CaseClock, hours: Hours, *, at: datetime, reason: str) -> Moved:
@@ -209,7 +241,7 @@ def replay(
                 running = None
             case "resume":
                 running = event.at
-            case "retarget":
+            case "retarget" | "recalendar":
                 running = max(event.at, running) if running else None
             case "stop":
                 running = None
@@ -217,7 +249,7 @@ def replay(
             case unknown:
                 raise ValueError(f"no clock event is called {unknown}")
         clock = replace(clock, used=used, running_since=running, gen=event.gen)
-        if event.op == "retarget":
+        if event.op in ("retarget", "recalendar"):
             clock = replace(
                 clock, frame_id=event.frame_id, calendar=event.calendar, budget=event.budget
             )

@@ -37,7 +37,7 @@ def seen(file: CaseFile, case: Case, rules: Rules, *, now: datetime) -> CaseFile
         begun = _first(file.case, frame.starts_on)
         ended = _first(file.case, frame.stops_on)
         if begun:
-            running = Obligation(frame, None, begun[0], frame.calendar)
+            running = Obligation(frame, None, begun[0], rules.calendar(frame.calendar))
             file = _hold_to(file, rules, running, now=now)
             if ended:
                 file = _stop(file, rules, running, min(ended[0], now), ended[1])
@@ -227,9 +227,9 @@ def _hold_holder(
 
 def _calendar_of(rules: Rules, frame: TimeFrame, holder: Holder) -> str:
     if frame.calendar != RECEIVER:
-        return frame.calendar
+        return rules.calendar(frame.calendar)
     unit = rules.snapshot.units.get(holder.unit_id)
-    return unit.hours if unit else "24x7"
+    return rules.calendar(unit.hours) if unit else "24x7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +302,13 @@ def _pause_or_resume(
 def _moved(file: CaseFile, rules: Rules, moved: Moved) -> CaseFile:
     clock, events = moved
     return _arm(file.with_clock(clock, events), rules, clock, 0) if events else file
+
+
+def recalendared(
+    file: CaseFile, clock: CaseClock, rules: Rules, *, calendar: str, now: datetime
+) -> CaseFile:
+    """Count a clock by another version of its calendar; one that this does not move stays."""
+    return _moved(file, rules, clocks.recalendar(clock, rules.hours, calendar=calendar, at=now))
 
 
 def _arm(file: CaseFile, rules: Rules, clock: CaseClock, passed: int) -> CaseFile:

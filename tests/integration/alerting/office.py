@@ -22,7 +22,7 @@ from mesh.database import Database, Row
 from mesh.outbox import Outbox
 from policies.calendar import open_hours
 from policies.reader import load
-from services.alerting import commands
+from services.alerting import calendars, commands
 from services.alerting.commands import Engine
 from services.alerting.domain.case import Case, Holder
 from services.alerting.domain.casefile import Happening
@@ -178,7 +178,11 @@ async def open_office(address: str, start: datetime = START) -> AsyncIterator[Of
         mailbox = await stack.enter_async_context(open_mailbox())
         clock = ManualClock(start)
         snapshot = Snapshot.of(1, COUNTRY, digest="test")
-        engine = Engine(POLICIES, HOURS, lambda: snapshot, Outbox(clock, "test"), asyncio.Event())
+        hours, keys = calendars.versions(HOURS)
+        outbox = Outbox(clock, "test")
+        engine = Engine(
+            POLICIES, hours, lambda: snapshot, outbox, asyncio.Event(), calendar_keys=keys
+        )
         server = MailServer(
             "127.0.0.1", mailbox.port, "none", "", "", "alerts@songtor.example", timeout=2
         )
