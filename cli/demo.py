@@ -29,8 +29,7 @@ async def run(data: Path | None) -> int:
     running = Running.from_folder(StateFolder(data or usual_folder()))
     if running is not None:
         return 0 if await play(running) else 1
-    folder = data or Path(tempfile.mkdtemp(prefix="songtor-demo-"))
-    folder.chmod(0o711)
+    folder = data or _temporary_folder()
     try:
         async with HubProcess(folder) as hub:
             return 0 if await play(await hub.up()) else 1
@@ -40,6 +39,12 @@ async def run(data: Path | None) -> int:
     finally:
         if data is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="songtor-demo-"))
+    folder.chmod(0o711)  # PostgreSQL may have to enter it as another user
+    return folder
 
 
 class HubProcessError(RuntimeError):
