@@ -18,7 +18,7 @@ from sandbox.hub.running import Running
 PATIENCE = 90.0
 """Seconds for which an answer is waited for, over however many tries."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
-COME_AGAIN = 429
+NOT_FOUND, COME_AGAIN = 404, 429
 PAGE = 500
 
 Json = dict[str, Any]
@@ -26,6 +26,10 @@ Json = dict[str, Any]
 
 class RefusedError(RuntimeError):
     """The hub said no, and the same again would get the same answer."""
+
+    def __init__(self, what: str, status: int, text: str) -> None:
+        super().__init__(f"{what}: {status} {text}")
+        self.status = status
 
 
 class NoAnswerError(RuntimeError):
@@ -63,9 +67,14 @@ class HubClient:
         return receipt
 
     async def referrals(self, case_id: str) -> list[Json]:
-        """Return a case's referrals with their assignments and milestones."""
+        """Return a case's referrals with their assignments and milestones; none before routing."""
         url = f"{self._running.gateway}/v1/cases/{case_id}/referrals"
-        answer = await self._ask("GET", url, key="operator")
+        try:
+            answer = await self._ask("GET", url, key="operator")
+        except RefusedError as error:
+            if error.status == NOT_FOUND:
+                return []
+            raise
         found: list[Json] = answer["referrals"]
         return found
 
@@ -130,7 +139,7 @@ class HubClient:
                 if answer.status_code < 400:
                     return answer.json() if answer.content else None
                 if answer.status_code < 500 and answer.status_code != COME_AGAIN:
-                    raise RefusedError(f"{method} {url}: {answer.status_code} {answer.text}")
+                    raise RefusedError(f"{method} {url}", answer.status_code, answer.text)
                 last = str(answer.status_code)
             if time.monotonic() > deadline:
                 raise NoAnswerError(f"{method} {url}: {last}")
