@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import asyncpg
@@ -50,12 +50,14 @@ class Hub:
         grants: Sequence[Grant],
         tell: Callable[[Event], None],
         nursery: bool = True,
+        catalogue: Callable[[Layout, Mapping[str, int]], Catalogue] = Catalogue,
     ) -> None:
         self.layout = Layout(folder.path)
         self._folder = folder
         self._schemas = schemas
         self._grants = grants
         self._tell = tell
+        self._catalogue = catalogue
         self._preload = PRELOAD if nursery else ()
         self._supervisor: Supervisor | None = None
 
@@ -68,7 +70,7 @@ class Hub:
         self.layout.prepare()
         ports = self._ports()
         self._prepare_secrets()
-        catalogue = Catalogue(self.layout, ports)
+        catalogue = self._catalogue(self.layout, ports)
         plan = [
             *self._servers(ports),
             *self._jobs(catalogue, ports),
@@ -94,7 +96,7 @@ class Hub:
 
     def _ports(self) -> dict[str, int]:
         # Any ports will do to find out the names; the true ones follow.
-        nobody = Catalogue(self.layout, _AnyPort())
+        nobody = self._catalogue(self.layout, _AnyPort())
         wanted: dict[str, int | None] = {"postgres": None, "nats": None, "nats-monitor": None}
         for program in _programs(nobody):
             wanted |= dict.fromkeys(program.port_names)
@@ -104,7 +106,7 @@ class Hub:
     def _prepare_secrets(self) -> None:
         """Make the development authority, an identity for each process, keys and the clock."""
         authority = DevelopmentAuthority(self.layout.identities)
-        nobody = Catalogue(self.layout, _AnyPort())
+        nobody = self._catalogue(self.layout, _AnyPort())
         identities = {it.identity for it in _programs(nobody) if it.identity is not None}
         for kind, name in identities | {
             ("server", "nats"),
