@@ -132,13 +132,17 @@ class Catalogue:
                 SONGTOR_STANDIN_WEBHOOK_SECRET=webhook_secret(self._layout),
                 SONGTOR_STANDIN_GATEWAY_URL=self._url("gateway"),
             ),
-            Program(
-                "mailbox",
-                "sandbox.mailbox",
-                StopRank.EDGE,
-                settings={"SONGTOR_MAILBOX_FILE": str(self._layout.mail)},
-            ),
+            self.mailbox(),
         ]
+
+    def mailbox(self) -> Program:
+        """Return the desks' mail server."""
+        return Program(
+            "mailbox",
+            "sandbox.mailbox",
+            StopRank.EDGE,
+            settings={"SONGTOR_MAILBOX_FILE": str(self._layout.mail)},
+        )
 
     def environment(self, program: Program) -> dict[str, str]:
         """Return everything that a program is told."""
