@@ -51,7 +51,7 @@ class Acting:
         self, actions: Sequence[routing_pb2.AssignmentAction]
     ) -> list[routing_pb2.ActionResult]:
         """Do a batch in one transaction; answer after the commit."""
-        asked = [_asked(action) for action in actions]
+        asked = [asked_by(action) for action in actions]
         try:
             done = await self._commit(asked)
         except AbortedError:
@@ -64,7 +64,8 @@ class Acting:
             return await acting.act(tx, self._parts, asked, now=self._clock.now())
 
 
-def _asked(action: routing_pb2.AssignmentAction) -> Asked:
+def asked_by(action: routing_pb2.AssignmentAction) -> Asked:
+    """Return the act with its key and the digest by which a repetition is known."""
     digest = hashlib.sha256(action.SerializeToString(deterministic=True)).digest()
     return Asked(wire.act_of(action), action.idempotency_key, digest)
 

@@ -154,6 +154,14 @@ class Hub:
         )
         return [row["action"] for row in rows]
 
+    async def somebody_waits(self) -> bool:
+        """Say whether a transaction of routing's waits for another one's lock."""
+        rows = await self.rows(
+            "SELECT count(*) AS n FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND usename = current_user"
+        )
+        return bool(rows[0]["n"])
+
     async def parked(self, message_id: UUID) -> str:
         """Return the reason for which a message was set aside, or nothing."""
         rows = await self.rows(

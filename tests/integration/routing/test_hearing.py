@@ -282,6 +282,10 @@ async def test_a_delivery_that_cannot_be_carried_is_parked_and_shown(hub: Hub) -
     (row,) = await hub.deliveries(case_id)
     assert row["state"] == "received"
     assert (await state_of(hub, delivery))[0] == "received"
+    # What has arrived cannot be parked any more, whatever comes late.
+    await hub.receives(HOSPITAL, delivery, kind=events_pb2.UPDATE_KIND_PARKED)
+    (row,) = await hub.deliveries(case_id)
+    assert row["state"] == "received"
 
 
 async def test_a_receipt_that_crosses_a_cancellation_does_no_harm(hub: Hub) -> None:
