@@ -43,7 +43,11 @@ class Running:
             mailbox=url("mailbox-health"),
             smtp=f"{LOCALHOST}:{ports['mailbox']}",
             nats_monitor=url("nats-monitor"),
-            standins={agency: url(f"standin-{agency}") for agency in AGENCIES},
+            standins={
+                agency: url(f"standin-{agency}")
+                for agency in AGENCIES
+                if f"standin-{agency}" in ports
+            },
             metrics={
                 name.removesuffix("-health"): f"{url(name)}/metrics"
                 for name in ports
