@@ -13,7 +13,7 @@ from mesh.database import Row, Transaction
 
 _CLAIM = """
     UPDATE delivery SET state = 'attempting', attempts = attempts + 1, epoch = epoch + 1,
-        next_at = :until
+        crashes = crashes + CASE WHEN was = 'attempting' THEN 1 ELSE 0 END, next_at = :until
     FROM (
         SELECT d.delivery_id, d.state AS was FROM delivery d
         LEFT JOIN case_order o ON o.case_id = d.case_id
@@ -22,10 +22,10 @@ _CLAIM = """
         ORDER BY d.priority, d.next_at LIMIT :limit FOR UPDATE OF d SKIP LOCKED
     ) AS due
     WHERE delivery.delivery_id = due.delivery_id
-    RETURNING delivery.delivery_id, payload, attempts, epoch, due.was
+    RETURNING delivery.delivery_id, assignment_id, payload, attempts, crashes, epoch, due.was
 """
 _SETTLE = """
-    UPDATE delivery SET state = s.state, next_at = s.next_at, reason = s.reason,
+    UPDATE delivery SET state = s.state, next_at = s.next_at, reason = s.reason, crashes = 0,
         agency_record_id = s.record, settled_at = s.settled_at
     FROM unnest(CAST(:ids AS uuid[]), CAST(:epochs AS int[]), CAST(:states AS text[]),
                 CAST(:next_ats AS timestamptz[]), CAST(:reasons AS text[]),
@@ -35,6 +35,19 @@ _SETTLE = """
       AND delivery.state = 'attempting'
     RETURNING delivery.delivery_id, case_id, case_seq, delivery.state
 """
+# News about a record that one assignment of ours, and only one, is now known by.
+_RESOLVED = """
+    SELECT q.update_id, q.payload, r.assignment_id FROM quarantine q
+    CROSS JOIN LATERAL (
+        SELECT min(d.assignment_id::text) AS assignment_id,
+            count(DISTINCT d.assignment_id) AS assignments
+        FROM delivery d WHERE d.agency_record_id = q.agency_record_id AND d.kind <> 'status'
+    ) AS r
+    WHERE q.reason = 'UNKNOWN_RECORD' AND q.at > :since AND q.payload IS NOT NULL
+      AND r.assignments = 1
+      AND NOT EXISTS (SELECT FROM outbox o WHERE o.event_id = q.update_id)
+    ORDER BY q.number LIMIT 200
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +55,10 @@ class Claimed:
     """A delivery this worker may attempt. `was` tells if an earlier one may have worked."""
 
     delivery_id: UUID
+    assignment_id: UUID
     payload: bytes
     attempts: int
+    crashes: int
     epoch: int
     was: str
 
@@ -60,18 +75,27 @@ class Settlement:
     agency_record_id: str = ""
 
 
-async def add(tx: Transaction, rows: Sequence[dict[str, object]]) -> None:
-    """Take deliveries in; one that is here already stays as it is."""
-    await tx.insert(tables.delivery, rows, tail="ON CONFLICT DO NOTHING")
+async def add(tx: Transaction, rows: Sequence[dict[str, object]]) -> set[UUID]:
+    """Take deliveries in and return the ids that are here now; one that was here stays as it is.
+
+    An id that is not returned found its number in its case taken by another delivery.
+    """
+    made = await tx.insert(
+        tables.delivery, rows, tail="ON CONFLICT DO NOTHING RETURNING delivery_id"
+    )
+    if len(made) == len(rows):
+        return {row["delivery_id"] for row in made}
+    here = await tx.execute(
+        "SELECT delivery_id FROM delivery WHERE delivery_id = ANY(CAST(:ids AS uuid[]))",
+        {"ids": [row["delivery_id"] for row in rows]},
+    )
+    return {row["delivery_id"] for row in here}
 
 
 async def claim(tx: Transaction, *, now: datetime, lease: timedelta, limit: int) -> list[Claimed]:
     """Claim what is due and next in its case, most urgent first."""
     rows = await tx.execute(_CLAIM, {"now": now, "until": now + lease, "limit": limit})
-    return [
-        Claimed(row["delivery_id"], row["payload"], row["attempts"], row["epoch"], row["was"])
-        for row in rows
-    ]
+    return [Claimed(**row) for row in rows]
 
 
 async def settle(tx: Transaction, outcomes: Sequence[Settlement], *, now: datetime) -> set[UUID]:
@@ -116,15 +140,18 @@ async def record_losses(
     )
 
 
-async def assignments(tx: Transaction, record_ids: Sequence[str]) -> dict[str, UUID]:
-    """Return the assignment of each record of the agency that we carried in."""
+async def assignments(tx: Transaction, record_ids: Sequence[str]) -> dict[str, list[UUID]]:
+    """Return the assignments that each record of the agency was carried in for.
+
+    News that we told of somebody else's assignment says nothing about what is done with the record.
+    """
     rows = await tx.execute(
-        "SELECT DISTINCT ON (agency_record_id) agency_record_id, assignment_id FROM delivery"
+        "SELECT agency_record_id, array_agg(DISTINCT assignment_id) AS assignment_ids FROM delivery"
         " WHERE agency_record_id = ANY(CAST(:ids AS text[])) AND agency_record_id <> ''"
-        " ORDER BY agency_record_id, received_at",
+        " AND kind <> 'status' GROUP BY agency_record_id",
         {"ids": list(record_ids)},
     )
-    return {row["agency_record_id"]: row["assignment_id"] for row in rows}
+    return {row["agency_record_id"]: row["assignment_ids"] for row in rows}
 
 
 async def cursor(tx: Transaction) -> str:
@@ -145,3 +172,8 @@ async def save_cursor(tx: Transaction, value: str) -> None:
 async def quarantine(tx: Transaction, rows: Sequence[dict[str, object]]) -> None:
     """Keep news that could not be understood."""
     await tx.insert(tables.quarantine, rows, tail="ON CONFLICT DO NOTHING")
+
+
+async def resolved(tx: Transaction, *, since: datetime) -> Sequence[Row]:
+    """Return quarantined news, not yet announced, whose record we have come to know, in order."""
+    return await tx.execute(_RESOLVED, {"since": since})

@@ -14,11 +14,14 @@ delivery = sa.Table(
     sa.Column("case_id", sa.Uuid, nullable=False),
     sa.Column("case_seq", sa.Integer, nullable=False),
     sa.Column("assignment_id", sa.Uuid, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
     sa.Column("priority", sa.SmallInteger, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     # pending, attempting, unknown, delivered, parked
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    # Attempts in a row that no worker lived to tell the outcome of.
+    sa.Column("crashes", sa.Integer, nullable=False, server_default="0"),
     # Pending and unknown: not before this instant. Attempting: the worker is given up after it.
     sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
     # Grows with each claim; an outcome is written only by the claim that made it.
@@ -60,10 +63,16 @@ quarantine = sa.Table(
     "quarantine",
     metadata,
     sa.Column("source_id", sa.Text, primary_key=True),
+    # Order of reading.
+    sa.Column("number", sa.BigInteger, sa.Identity(), nullable=False),
+    # Of news about a record that we do not know: its announcement, for when we come to know it.
+    sa.Column("update_id", sa.Uuid),
+    sa.Column("payload", sa.LargeBinary),
     sa.Column("agency_record_id", sa.Text, nullable=False),
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Index("quarantine_unknown", "at", postgresql_where=sa.text("reason = 'UNKNOWN_RECORD'")),
 )
 
 # Fields of ours that the agency's system has no place for, delivery by delivery.

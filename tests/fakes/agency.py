@@ -40,6 +40,7 @@ class FakeAgency:
         self._knows_keys = knows_keys
         self._page_size = page_size
         self._away = False
+        self._busy = 0.0
         self._askable = True
         self._refusals: dict[str, str] = {}
         self._lost_replies = 0
@@ -61,6 +62,10 @@ class FakeAgency:
     def is_away(self) -> None:
         """Take nothing and answer nothing."""
         self._away = True
+
+    def is_busy(self, *, retry_after: float) -> None:
+        """Turn the next one away, and say when to come again."""
+        self._busy = retry_after
 
     def is_back(self) -> None:
         """Answer again."""
@@ -137,6 +142,9 @@ class FakeAgency:
             raise KeyError("canary: an answer nobody thought of")
         if self._away:
             raise TransientError("AGENCY_AWAY")
+        if self._busy:
+            pause, self._busy = self._busy, 0.0
+            raise TransientError("BUSY", retry_after=pause)
         if self._lost_requests:
             self._lost_requests -= 1
             raise UnknownError("NO_REPLY")
@@ -146,8 +154,9 @@ class FakeAgency:
         known = self._knows_keys and delivery.delivery_id in self.opened
         if not known:
             self.files.append(delivery)
-        if delivery.case_id in self._held:
-            await self._held[delivery.case_id].wait()
+        held = self._held.get(delivery.case_id)
+        if held is not None:
+            await held.wait()
         if self._lost_replies:
             self._lost_replies -= 1
             raise UnknownError("NO_REPLY")
