@@ -88,12 +88,13 @@ class HubClient:
             json={"action": action, "actor": "officer-of-the-desk", **details},
         )
 
-    async def alerts(self) -> list[Json]:
-        """Return every alert there is."""
+    async def alerts(self, case_id: str = "") -> list[Json]:
+        """Return every alert there is, or one case's."""
         url, token, found = f"{self._running.gateway}/v1/alerts", "", []
+        asked: Json = {"page_size": PAGE} | ({"case_id": case_id} if case_id else {})
         while True:
             page = await self._ask(
-                "GET", url, key="operator", params={"page_size": PAGE, "page_token": token}
+                "GET", url, key="operator", params={**asked, "page_token": token}
             )
             found += page["alerts"]
             token = page["next_page_token"]

@@ -99,7 +99,9 @@ async def _look(client: HubClient, case: DemoCase) -> None:
     for assignment in case.assignments:
         unit = _units()[assignment["unit_id"]]
         if not unit.adapter and assignment["state"] == "requested":
-            await _help_from_a_desk(client, assignment["assignment_id"])
+            # What could not be routed, the desk learns of by an alert.
+            if case.report.province or await client.alerts(case.case_id):
+                await _help_from_a_desk(client, assignment["assignment_id"])
 
 
 async def _help_from_a_desk(client: HubClient, assignment_id: str) -> None:
