@@ -2,8 +2,8 @@
 
 With `--check` nothing is written, and a page out of date is a complaint. Made are the settings'
 page, from every Settings, and the broker's users on Kubernetes, from every room's grant. In all
-pages links must lead to a file and a heading that are there, and every `make …` must name a task
-of the Makefile.
+pages links must lead to a file and a heading that are there, every `make …` must name a task of the
+Makefile, and every `songtor …` a command.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
+from typer.main import get_group
 
 from adapters.sdk.config import AdapterSettings
 from cli import migrate
+from cli.main import app
 from cli.rollout import Rollout
 from mesh.config import ProcessSettings
 from tools import broker_users
@@ -154,6 +156,19 @@ def unknown_tasks(page: Path) -> Iterator[str]:
             yield f"{page.relative_to(ROOT)}: there is no `make {name}`"
 
 
+def commands() -> set[str]:
+    """Return the first words that the `songtor` command knows."""
+    return set(get_group(app).commands)
+
+
+def unknown_commands(page: Path) -> Iterator[str]:
+    """Yield mentions of commands that `songtor` does not have."""
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"(?:^|`)songtor ([a-z]+)", text, re.MULTILINE):
+        if name not in commands():
+            yield f"{page.relative_to(ROOT)}: there is no `songtor {name}`"
+
+
 def main(arguments: list[str]) -> int:
     """Write the made pages, or with `--check` compare them, and check all others."""
     complaints = list(undocumented())
@@ -164,7 +179,7 @@ def main(arguments: list[str]) -> int:
         elif not page.exists() or page.read_text(encoding="utf-8") != text:
             complaints.append(f"{name} is out of date: run `make docs`")
     for page in pages():
-        complaints += [*broken_links(page), *unknown_tasks(page)]
+        complaints += [*broken_links(page), *unknown_tasks(page), *unknown_commands(page)]
     print("\n".join(complaints) or f"docs: {len(pages())} pages, every link and task is there")
     return 1 if complaints else 0
 

@@ -70,3 +70,12 @@ def test_a_task_that_the_makefile_lacks_is_named(
     page = tmp_path / "page.md"
     page.write_text("`make run`, then\n```\nmake fly\n```\nwhich make no sense", encoding="utf-8")
     assert list(docs.unknown_tasks(page)) == ["page.md: there is no `make fly`"]
+
+
+def test_a_command_that_songtor_lacks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docs, "ROOT", tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text("`songtor up`, `songtor clock advance 1h`, then `songtor fly`", "utf-8")
+    assert list(docs.unknown_commands(page)) == ["page.md: there is no `songtor fly`"]
