@@ -85,7 +85,7 @@ def _submission(
         idempotency_key=access.scoped_key(asker, key),
         request_digest=request_digest,
         report=message,
-        traceparent=telemetry.trace_headers().get("traceparent", ""),
+        traceparent=telemetry.traceparent(),
     )
 
 
