@@ -40,7 +40,10 @@ async def build(host: Host, settings: Settings) -> None:
         AlertingServiceStub(host.channel("alerting")),
         await host.stack.enter_async_context(
             GroupCommit(
-                sender.submit, lanes=settings.report_lanes, waiting=settings.waiting_reports
+                sender.submit,
+                lanes=settings.report_lanes,
+                linger=settings.report_linger_seconds,
+                waiting=settings.waiting_reports,
             )
         ),
         await host.stack.enter_async_context(GroupCommit(sender.act)),

@@ -20,5 +20,7 @@ class Settings(ProcessSettings):
     """How long an answer of another service is waited for."""
     report_lanes: int = Field(default=2, ge=1, le=16)
     """Calls with reports that are on their way to intake at the same time."""
+    report_linger_seconds: float = Field(default=0.001, ge=0, le=1)
+    """How long a report waits for others that share its call to intake."""
     waiting_reports: int = Field(default=10_000, ge=1)
     """Most reports that wait for their turn; more are asked to come again."""

@@ -32,6 +32,7 @@ async def build(host: Host, settings: Settings) -> None:
             Intake(database, outbox, rules, host.clock).store,
             batch=settings.commit_batch,
             lanes=settings.commit_lanes,
+            linger=settings.commit_linger_seconds,
         )
     )
     servicer = IntakeServicer(

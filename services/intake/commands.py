@@ -157,7 +157,9 @@ async def _write(
     """Write the cases, identity blocks, events and leaves of newly claimed reports."""
     cases, blocks, events, leaves = [], [], [], []
     for item in fresh:
-        told = replace(item.told, problem_types=screening.problem_types(item.told, rules.policies))
+        told = item.told
+        if told.ess_cause and not told.problem_types:
+            told = replace(told, problem_types=screening.problem_types(told, rules.policies))
         people = screening.summaries(told.people)
         cases.append(storage.case_row(told, item.stored, people))
         blocks += _blocks(rules, item)

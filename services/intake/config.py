@@ -20,3 +20,5 @@ class Settings(ProcessSettings):
     """Most reports that one transaction stores."""
     commit_lanes: int = Field(default=2, ge=1, le=16)
     """Transactions that store reports at the same time."""
+    commit_linger_seconds: float = Field(default=0.001, ge=0, le=1)
+    """How long a report waits for others that share its transaction."""

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -30,7 +31,7 @@ class Key:
     """One key of the set, split by purpose so that no two uses share bytes."""
 
     key_id: str
-    wrapping: bytes
+    wrapping: AESGCM
     """Wraps the keys of identity blocks."""
     follow_up: bytes
     """Derives follow-up codes."""
@@ -50,7 +51,7 @@ def read(path: Path) -> Keyset:
         raise PermissionError(f"{path} can be read by everybody: take that right away")
     document = json.loads(path.read_text(encoding="ascii"))
     keys = {
-        key_id: Key(key_id, _derive(secret, b"wrapping"), _derive(secret, b"follow-up"))
+        key_id: Key(key_id, AESGCM(_derive(secret, b"wrapping")), _derive(secret, b"follow-up"))
         for key_id, text in document["keys"].items()
         if (secret := base64.b64decode(text, validate=True))
     }

@@ -50,7 +50,7 @@ def seal(key: Key, report_id: UUID, case_id: UUID, fields: str, plain: bytes) ->
         fields,
         SCHEMA_VERSION,
         key.key_id,
-        first + AESGCM(key.wrapping).encrypt(first, own, bound),
+        first + key.wrapping.encrypt(first, own, bound),
         second + AESGCM(own).encrypt(second, plain, bound),
     )
 
@@ -62,9 +62,7 @@ def unseal(keyset: Keyset, block: Block) -> bytes:
         raise SealBrokenError("its key is not in the keyset")
     bound = _bound(block.report_id, block.case_id, block.fields, block.schema_version)
     try:
-        own = AESGCM(key.wrapping).decrypt(
-            block.wrapped_key[:_NONCE], block.wrapped_key[_NONCE:], bound
-        )
+        own = key.wrapping.decrypt(block.wrapped_key[:_NONCE], block.wrapped_key[_NONCE:], bound)
         return AESGCM(own).decrypt(block.sealed[:_NONCE], block.sealed[_NONCE:], bound)
     except InvalidTag:
         raise SealBrokenError("it was changed or moved") from None

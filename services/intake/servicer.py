@@ -12,6 +12,7 @@ from mesh.clock import Clock
 from mesh.database import Database, finish
 from mesh.errors import NotFoundError, SongtorError
 from mesh.identity import spiffe_id
+from mesh.instant import to_proto
 from mesh.outbox import Outbox
 from mesh.rpc import AllowList, refusal
 from services.intake import commands, disclosure, storage, wire
@@ -109,7 +110,7 @@ class IntakeServicer(intake_pb2_grpc.IntakeServiceServicer):
                 keep_after_closing=self._keep_after_closing,
             )
         return intake_pb2.TrackCaseResponse(
-            status=row["status"], status_at=wire.instant_to(row["status_at"])
+            status=row["status"], status_at=to_proto(row["status_at"])
         )
 
     async def OpenIdentity(

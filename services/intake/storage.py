@@ -103,6 +103,16 @@ def report_row(told: Report, key: Key, stored: Stored) -> Values:
 def case_row(told: Report, stored: Stored, people: Sequence[Summary]) -> Values:
     """Return the case that a report opens as a row."""
     place = told.place
+    details = {
+        "channel": told.channel,
+        "problem_types": told.problem_types,
+        "silent": told.silent,
+        "excluded": told.excluded,
+        "place": [place.district, place.subdistrict, place.latitude, place.longitude],
+        "people": [[p.pseudonym, p.age_band, p.sex, p.nationality, p.groups] for p in people],
+        "need_summary": told.need_summary,
+        "safe_contact": told.safe_contact,
+    }
     return {
         "case_id": stored.case_id,
         "reference": stored.reference,
@@ -110,21 +120,9 @@ def case_row(told: Report, stored: Stored, people: Sequence[Summary]) -> Values:
         "status": "received",
         "status_at": stored.accepted_at,
         "urgency": stored.urgency,
-        "channel": told.channel,
-        "problem_types": json.dumps(told.problem_types),
         "ess_cause": told.ess_cause,
-        "silent": told.silent,
-        "excluded": json.dumps(told.excluded),
         "province_code": place.province,
-        "district_code": place.district,
-        "subdistrict_code": place.subdistrict,
-        "latitude": place.latitude,
-        "longitude": place.longitude,
-        "people": json.dumps(
-            [[p.pseudonym, p.age_band, p.sex, p.nationality, p.groups] for p in people]
-        ),
-        "need_summary": told.need_summary,
-        "safe_contact": json.dumps(told.safe_contact),
+        "details": json.dumps(details),
     }
 
 
@@ -194,7 +192,8 @@ async def track(tx: Transaction, reference: str) -> Row | None:
 async def holder(tx: Transaction, assignment_id: UUID) -> Row | None:
     """Return an assignment as last heard of, with what its case excludes."""
     rows = await tx.execute(
-        "SELECT assignment_seen.case_id, agency, unit_id, opens_identity, excluded"
+        "SELECT assignment_seen.case_id, agency, unit_id, opens_identity,"
+        " details->'excluded' AS excluded"
         " FROM assignment_seen JOIN case_file USING (case_id)"
         " WHERE assignment_id = :assignment_id",
         {"assignment_id": assignment_id},
@@ -205,8 +204,8 @@ async def holder(tx: Transaction, assignment_id: UUID) -> Row | None:
 async def lock_cases(tx: Transaction, case_ids: Iterable[UUID]) -> dict[UUID, Row]:
     """Lock cases in the order of their ids and return them."""
     rows = await tx.execute(
-        "SELECT case_id, status, excluded FROM case_file WHERE case_id = ANY(CAST(:ids AS uuid[]))"
-        " ORDER BY case_id FOR UPDATE",
+        "SELECT case_id, status, details->'excluded' AS excluded FROM case_file"
+        " WHERE case_id = ANY(CAST(:ids AS uuid[])) ORDER BY case_id FOR UPDATE",
         {"ids": list(case_ids)},
     )
     return {row["case_id"]: row for row in rows}

@@ -37,19 +37,9 @@ case_file = sa.Table(
     sa.Column("status", sa.Text),
     sa.Column("status_at", sa.DateTime(timezone=True)),
     sa.Column("urgency", sa.Text),
-    sa.Column("channel", sa.Text),
-    sa.Column("problem_types", JSONB),
     sa.Column("ess_cause", sa.Text),
-    sa.Column("silent", sa.Boolean),
-    sa.Column("excluded", JSONB),
     sa.Column("province_code", sa.Text),
-    sa.Column("district_code", sa.Text),
-    sa.Column("subdistrict_code", sa.Text),
-    sa.Column("latitude", sa.Double),
-    sa.Column("longitude", sa.Double),
-    sa.Column("people", JSONB),
-    sa.Column("need_summary", sa.Text),
-    sa.Column("safe_contact", JSONB),
+    sa.Column("details", JSONB),
 )
 
 identity_block = sa.Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from mesh.database import Row
 from mesh.errors import InvalidArgumentError
+from mesh.instant import to_proto
 from services.intake.domain.areas import completed
 from services.intake.domain.report import PersonFacts, Place, Report, Summary
 from services.intake.domain.screening import without_identifiers
@@ -137,6 +139,12 @@ def identity_from(plain: Sequence[bytes]) -> intake_pb2.OpenIdentityResponse:
     )
 
 
+@lru_cache(maxsize=4)
+def _accepted(at: datetime) -> Timestamp:
+    """Return the instant of a batch, which all its reports share. It is copied where it is set."""
+    return to_proto(at)
+
+
 def receipt_to(stored: Stored, code: str, *, replayed: bool) -> intake_pb2.SubmissionResult:
     """Return a stored report's receipt."""
     return intake_pb2.SubmissionResult(
@@ -145,7 +153,7 @@ def receipt_to(stored: Stored, code: str, *, replayed: bool) -> intake_pb2.Submi
             case_id=str(stored.case_id),
             reference=stored.reference,
             follow_up_code=code,
-            accepted_at=instant_to(stored.accepted_at),
+            accepted_at=_accepted(stored.accepted_at),
             urgency=_URGENCY_NUMBERS[stored.urgency],
         ),
         replayed=replayed,
@@ -171,7 +179,7 @@ def case_reported(
             urgency=_URGENCY_NUMBERS[stored.urgency],
             silent=told.silent,
             excluded=told.excluded,
-            reported_at=instant_to(stored.accepted_at),
+            reported_at=_accepted(stored.accepted_at),
         ),
         report_id=str(stored.report_id),
         place=_place_to(told.place),
@@ -210,38 +218,24 @@ def _summary_to(person: Summary) -> type_pb2.PersonSummary:
 
 def case_to(row: Row) -> intake_pb2.Case:
     """Return a stored case as everybody in scope may see it."""
+    details = row["details"]
     return intake_pb2.Case(
         scope=type_pb2.CaseScope(
             case_id=str(row["case_id"]),
             reference=row["reference"],
             province_code=row["province_code"],
-            problem_types=row["problem_types"],
+            problem_types=details["problem_types"],
             ess_cause=row["ess_cause"],
             urgency=_URGENCY_NUMBERS[row["urgency"]],
-            silent=row["silent"],
-            excluded=row["excluded"],
-            reported_at=instant_to(row["opened_at"]),
+            silent=details["silent"],
+            excluded=details["excluded"],
+            reported_at=to_proto(row["opened_at"]),
         ),
-        place=_place_to(
-            Place(
-                row["province_code"],
-                row["district_code"],
-                row["subdistrict_code"],
-                row["latitude"],
-                row["longitude"],
-            )
-        ),
-        channel=_CHANNEL_NUMBERS[row["channel"]],
-        people=[_summary_to(Summary(*person)) for person in row["people"]],
+        place=_place_to(Place(row["province_code"], *details["place"])),
+        channel=_CHANNEL_NUMBERS[details["channel"]],
+        people=[_summary_to(Summary(*person)) for person in details["people"]],
         status=row["status"],
     )
-
-
-def instant_to(at: datetime) -> Timestamp:
-    """Return an instant as it travels."""
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp
 
 
 def state_from(state: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from policies.model import Policies
@@ -19,6 +18,7 @@ GROUPS = frozenset(("child", "youth", "woman", "elder", "disability", "migrant")
 _BANDS = ((6, "0-6"), (14, "7-14"), (17, "15-17"), (19, "18-19"), (59, "20-59"))
 # A run of digits as long as a phone number or an id, however it is spaced, or an e-mail address.
 _IDENTIFIER = re.compile(r"\d(?:[\s().-]?\d){6,}|\S+@\S+")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _MASK = "***"
 
 
@@ -86,7 +86,4 @@ def without_identifiers(text: str) -> str:
 
     Names cannot be told from words: who writes a summary is asked to leave them out.
     """
-    visible = "".join(
-        " " if unicodedata.category(letter) == "Cc" else letter for letter in text
-    ).strip()
-    return _IDENTIFIER.sub(_MASK, visible)
+    return _IDENTIFIER.sub(_MASK, _CONTROL.sub(" ", text).strip())

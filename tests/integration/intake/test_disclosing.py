@@ -173,7 +173,8 @@ async def test_numbers_in_a_summary_move_into_the_identity_block(desk: Desk) -> 
     opened = await desk.identity(task)
     assert opened.narrative == f"{CANARIES[6]}\n\nโทรกลับ 000-001-9999"
     (row,) = await desk.rows(
-        "SELECT need_summary FROM case_file WHERE case_id = :id", id=UUID(receipt.case_id)
+        "SELECT details->>'need_summary' AS need_summary FROM case_file WHERE case_id = :id",
+        id=UUID(receipt.case_id),
     )
     assert row["need_summary"] == "โทรกลับ ***"
 

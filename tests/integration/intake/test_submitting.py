@@ -124,7 +124,8 @@ async def test_a_report_with_almost_nothing_is_stored(desk: Desk) -> None:
     )
     receipt = await desk.receipt(bare)
     (row,) = await desk.rows(
-        "SELECT problem_types, province_code FROM case_file WHERE case_id = :id",
+        "SELECT details->'problem_types' AS problem_types, province_code FROM case_file"
+        " WHERE case_id = :id",
         id=UUID(receipt.case_id),
     )
     assert (row["problem_types"], row["province_code"]) == ([], "")
