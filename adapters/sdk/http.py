@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Container
 from types import TracebackType
 from typing import Any
@@ -13,13 +14,15 @@ from mesh import telemetry
 
 _MAX_BODY = 4 * 1024 * 1024
 # Refused before anything was done. 500, 502 and 504 may come after the effect.
-_BUSY = (429, 503)
+_BUSY = (408, 425, 429, 503)
 
 
 class AgencyClient:
     """Keep-alive client to one agency: timeouts everywhere, no redirects, answers size-limited."""
 
     def __init__(self, base_url: str, *, timeout: float, connections: int = 64) -> None:
+        # A byte now and then satisfies every single timeout: the whole has one of its own.
+        self._longest = timeout + min(5.0, timeout)
         self._client = httpx2.AsyncClient(
             base_url=base_url,
             timeout=httpx2.Timeout(timeout, connect=min(5.0, timeout)),
@@ -60,7 +63,10 @@ class AgencyClient:
         """
         headers = {**telemetry.trace_headers(), **options.pop("headers", {})}
         try:
-            async with self._client.stream(method, url, headers=headers, **options) as response:
+            async with (
+                asyncio.timeout(self._longest),
+                self._client.stream(method, url, headers=headers, **options) as response,
+            ):
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
@@ -68,7 +74,7 @@ class AgencyClient:
                         raise UnknownError("ANSWER_TOO_LARGE")
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise TransientError("AGENCY_AWAY") from error
-        except httpx2.TransportError as error:
+        except (httpx2.TransportError, httpx2.DecodingError, TimeoutError) as error:
             raise UnknownError(type(error).__name__) from error
         if response.status_code in _BUSY and response.status_code not in readable:
             raise TransientError(
@@ -91,4 +97,4 @@ _FRAMING = ("content-encoding", "transfer-encoding", "content-length")
 
 def _seconds(headers: httpx2.Headers) -> float | None:
     value = headers.get("retry-after", "")
-    return min(float(value), 3600.0) if value.isdigit() else None
+    return min(float(value), 3600.0) if value.isascii() and value.isdecimal() else None
