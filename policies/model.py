@@ -7,7 +7,7 @@ Codes are plain strings because they come from data: a fifth problem type is a r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 
 from policies.coverage import Coverage
@@ -264,6 +264,8 @@ class EscalationPolicy:
     ack_timeout: timedelta
     """Acknowledged, but the clock still runs: after this the same step is taken again."""
     source: str
+    snooze_at_most: timedelta = timedelta(0)
+    """How long a person may put it off, with a reason; nothing means not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,45 @@ class Priority:
     may_bundle: bool
     resend_unknown: bool
     """A message of unknown fate is sent again, with the same reference."""
+    bundle: timedelta = timedelta(0)
+    """After a message to a desk the next ones wait this long and go as one."""
+    quiet: tuple[time, time] | None = None
+    """Between these hours, Bangkok's, messages wait for the morning."""
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    """Per channel, how many messages one desk gets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    count: int
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """While one step of a case is overdue at a tier, the same tier hears nothing of another."""
+
+    source_steps: tuple[str, ...]
+    target_steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A daily word to each desk of a tier about everything of its own that still stands."""
+
+    tier: str
+    at: time
+    calendar: str
+    """Days on which this calendar is closed all day have no digest."""
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much one desk can carry: above it, that is said aloud."""
+
+    shift: timedelta
+    cap: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +323,9 @@ class Escalation:
     tiers: Mapping[str, Tier]
     priorities: Mapping[str, Priority]
     policies: Mapping[str, EscalationPolicy]
+    inhibitions: tuple[Inhibition, ...] = ()
+    digests: tuple[Digest, ...] = ()
+    load: Load | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,7 +240,22 @@ def _priority(row: Row) -> model.Priority:
         row["parallel"],
         row["may_bundle"],
         row["resend_unknown"],
+        duration(row.get("bundle", "0s")),
+        _quiet(row["quiet"]) if "quiet" in row else None,
+        {channel: _limit(text) for channel, text in row.get("limits", {}).items()},
     )
+
+
+def _quiet(text: str) -> tuple[time, time]:
+    start, end = (time.fromisoformat(part) for part in text.split("-"))
+    if start == end:
+        raise ValueError("quiet hours that begin when they end are none")
+    return start, end
+
+
+def _limit(text: str) -> model.Limit:
+    count, _, within = text.partition("/")
+    return model.Limit(int(count), duration(within))
 
 
 def _escalation_step(row: Row) -> model.EscalationStep:
@@ -272,14 +287,26 @@ def _escalation_policy(row: Row) -> model.EscalationPolicy:
         steps=tuple(_escalation_step(step) for step in row["steps"]),
         ack_timeout=duration(row["ack_timeout"]),
         source=row["source"],
+        snooze_at_most=duration(row.get("snooze_at_most", "0s")),
     )
 
 
+def _digest(row: Row) -> model.Digest:
+    return model.Digest(row["tier"], time.fromisoformat(row["at"]), row["calendar"], row["channel"])
+
+
 def _escalation(document: Row, rows: _Rows) -> model.Escalation:
+    load = document.get("load")
     return model.Escalation(
         tiers=rows.keyed(document["tiers"], "$.tiers", _tier),
         priorities=rows.keyed(document["priorities"], "$.priorities", _priority),
         policies=rows.keyed(document["policies"], "$.policies", _escalation_policy, key="id"),
+        inhibitions=tuple(
+            model.Inhibition(tuple(row["source_steps"]), tuple(row["target_steps"]))
+            for row in document.get("inhibit", ())
+        ),
+        digests=tuple(_digest(row) for row in document.get("digests", ())),
+        load=model.Load(duration(load["shift"]), load["cap"]) if load else None,
     )
 
 

@@ -194,6 +194,7 @@ def _escalation(policies: Policies) -> Iterator[Fault]:
                 f"{at}.steps[{len(policy.steps) - 1}]",
                 "the last step must tell central and repeat until a person acts",
             )
+    yield from _quieting(policies)
     watched = [step for p in escalation.policies.values() for step in p.steps_watched]
     for frame in policies.time_frames:
         count = watched.count(frame.step)
@@ -203,6 +204,26 @@ def _escalation(policies: Policies) -> Iterator[Fault]:
                 "$.policies",
                 f"the step {frame.step!r} is watched by {count} policies, not by one",
             )
+
+
+def _quieting(policies: Policies) -> Iterator[Fault]:
+    escalation, steps = policies.escalation, policies.vocabulary.steps
+    for n, inhibition in enumerate(escalation.inhibitions):
+        for field in ("source_steps", "target_steps"):
+            codes = getattr(inhibition, field)
+            yield from _unknown("escalation", f"$.inhibit[{n}].{field}", codes, steps, "step")
+        if set(inhibition.source_steps) & set(inhibition.target_steps):
+            yield Fault("escalation.yaml", f"$.inhibit[{n}]", "a step cannot silence itself")
+    for n, digest in enumerate(escalation.digests):
+        at = f"$.digests[{n}]"
+        yield from _unknown("escalation", at, [digest.tier], escalation.tiers, "tier")
+        yield from _unknown("escalation", at, [digest.calendar], policies.calendars, "calendar")
+    for n, priority in enumerate(escalation.priorities.values()):
+        at = f"$.priorities[{n}]"
+        for channel in priority.limits.keys() - set(priority.channels):
+            yield Fault("escalation.yaml", f"{at}.limits", f"{channel!r} is not its channel")
+        if priority.bundle and not priority.may_bundle:
+            yield Fault("escalation.yaml", f"{at}.bundle", "this priority may not be bundled")
 
 
 def _visibility(policies: Policies) -> Iterator[Fault]:

@@ -17,6 +17,7 @@ from services.alerting.commands import Engine
 from services.alerting.config import Settings
 from services.alerting.consumers import CasesHeard
 from services.alerting.mail import MailServer
+from services.alerting.pacer import Pacer
 from services.alerting.sender import Sender
 from services.alerting.servicer import ALLOWED, SERVICE, AlertingServicer
 from services.alerting.sweeper import Sweeper
@@ -56,6 +57,7 @@ async def build(host: Host, settings: Settings) -> None:
         database, engine, host.clock, every=settings.sweep_seconds, batch=settings.sweep_batch
     )
     host.spawn("sweeper", sweeper.run())
+    host.spawn("pacer", Pacer(database, engine, host.clock).run())
     sender = Sender(
         database,
         engine,

@@ -28,7 +28,7 @@ from services.alerting.storage import Files
 log = structlog.get_logger(__name__)
 
 BREACHES_UNTOLD = "songtor.alerting.breaches_untold"
-AUDITED = frozenset({"opened", "acknowledged", "went_up", "resolved"})
+AUDITED = frozenset({"opened", "acknowledged", "nacked", "snoozed", "went_up", "resolved"})
 """What an alert's history shares with the audit log."""
 SOON = timedelta(seconds=2)
 """What falls due within this time does not wait for the sweeper's next look."""
@@ -47,6 +47,8 @@ class Engine:
     to_send: asyncio.Event
     armed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when something was armed that is due before the sweeper's next look."""
+    to_pace: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when messages were written that may have to wait."""
     calendar_keys: Mapping[str, str] = field(default_factory=dict)
     """Each calendar's code to the key of its version in force; `hours` holds both."""
     _last: list[Rules] = field(default_factory=list)
@@ -131,6 +133,43 @@ async def acknowledge(
     return after.alerts[alert_id], after.case
 
 
+async def refuse(
+    tx: Transaction, engine: Engine, alert_id: UUID, *, by: str, reason: str, now: datetime
+) -> tuple[Alert, Case]:
+    """Escalate now: whoever was told says that they cannot."""
+    before, file, alert = await _file_of(tx, alert_id)
+    after = escalation.refuse(file, engine.rules(), alert, by=by, reason=reason, now=now)
+    await _write(tx, engine, before, {file.case.case_id: after}, now=now)
+    return after.alerts[alert_id], after.case
+
+
+async def snooze(
+    tx: Transaction,
+    engine: Engine,
+    alert_id: UUID,
+    *,
+    by: str,
+    reason: str,
+    until: datetime,
+    now: datetime,
+) -> tuple[Alert, Case]:
+    """Put an alert off, for a reason and until an instant."""
+    before, file, alert = await _file_of(tx, alert_id)
+    after = escalation.snooze(file, alert, by=by, reason=reason, until=until, now=now)
+    await _write(tx, engine, before, {file.case.case_id: after}, now=now)
+    return after.alerts[alert_id], after.case
+
+
+async def resolve(
+    tx: Transaction, engine: Engine, alert_id: UUID, *, by: str, reason: str, now: datetime
+) -> tuple[Alert, Case]:
+    """End an alert because a person says so; repeating it changes nothing."""
+    before, file, alert = await _file_of(tx, alert_id)
+    after = escalation.resolve(file, alert, reason, by=by, now=now)
+    await _write(tx, engine, before, {file.case.case_id: after}, now=now)
+    return after.alerts[alert_id], after.case
+
+
 async def undeliverable(tx: Transaction, engine: Engine, alert_id: UUID, *, now: datetime) -> None:
     """Go on to whoever comes next, because no message of the last step arrives."""
     before, file, alert = await _file_of(tx, alert_id)
@@ -171,7 +210,10 @@ async def _write(
         ],
         now=now,
     )
-    if any(file.notices for file in after.values()):
+    written = [notice for file in after.values() for notice in file.notices]
+    if any(notice.paced for notice in written):
+        tx.after_commit(engine.to_pace.set)
+    if not all(notice.paced for notice in written):
         tx.after_commit(engine.to_send.set)
 
 

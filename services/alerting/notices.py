@@ -26,8 +26,8 @@ _CLAIM = """
 """
 _CLAIMED = """
     SELECT notification_id, alert_id, n.case_id, n.recipient_id, n.address, n.channel, n.round,
-        n.attempts, n.resend_unknown, n.rank, alert.kind, alert.cause, alert.breached_at,
-        alert.state, watch.reference, watch.urgency, watch.silent, watch.excluded
+        n.attempts, n.resend_unknown, n.rank, n.form, n.bundled, alert.kind, alert.cause,
+        alert.breached_at, alert.state, watch.reference, watch.urgency, watch.silent, watch.excluded
     FROM notification n JOIN alert USING (alert_id) JOIN watch ON watch.case_id = n.case_id
     WHERE notification_id = ANY(CAST(:ids AS uuid[]))
     ORDER BY n.rank, n.created_at
@@ -100,6 +100,8 @@ def _errand(row: Row) -> Errand:
             silent=row["silent"],
             due_at=row["breached_at"],
             repeated=row["round"] > 1,
+            form=row["form"],
+            count=row["bundled"],
         ),
     )
 
@@ -145,7 +147,8 @@ async def none_arrives(tx: Transaction, alert_id: UUID) -> bool:
     rows = await tx.execute(
         "SELECT count(*) AS alive FROM notification JOIN alert USING (alert_id)"
         " WHERE alert_id = :alert_id AND notification.round = alert.round"
-        " AND (status IN ('sent', 'sending', 'unknown') OR (status = 'pending' AND attempts = 0))",
+        " AND (status IN ('sent', 'sending', 'delivered', 'unknown', 'waiting', 'bundled')"
+        " OR (status = 'pending' AND attempts = 0))",
         {"alert_id": alert_id},
     )
     return not rows[0]["alive"]

@@ -207,6 +207,7 @@ def alert(row: Row) -> Alert:
         note=row["note"],
         resolved_at=row["resolved_at"],
         resolution=row["resolution"],
+        snoozed_until=row["snoozed_until"],
     )
 
 
@@ -232,6 +233,7 @@ def of_alert(value: Alert) -> Values:
         "note": value.note,
         "resolved_at": value.resolved_at,
         "resolution": value.resolution,
+        "snoozed_until": value.snoozed_until,
     }
 
 
@@ -257,7 +259,7 @@ def of_notice(value: Notice) -> Values:
         "address": value.address,
         "rank": value.rank,
         "resend_unknown": value.resend_unknown,
-        "status": "pending",
+        "status": "waiting" if value.paced else "pending",
         "status_at": value.created_at,
         "attempts": 0,
         "next_try_at": value.created_at,

@@ -141,7 +141,8 @@ async def _save_alerts(
     if silenced:
         await tx.change(
             "UPDATE notification SET status = 'cancelled', status_at = :now"
-            " WHERE status = 'pending' AND alert_id = ANY(CAST(:ids AS uuid[]))",
+            " WHERE status IN ('waiting', 'pending', 'bundled')"
+            " AND alert_id = ANY(CAST(:ids AS uuid[]))",
             {"ids": silenced, "now": now},
         )
     await tx.insert(
@@ -207,11 +208,17 @@ async def list_alerts(
 
 
 async def notifications_of(tx: Transaction, alert_ids: Sequence[UUID]) -> dict[UUID, list[Row]]:
-    """Return what was sent for each alert, oldest first."""
+    """Return what was sent for each alert, oldest first; one that another message speaks for
+    stands as that one does."""
     found: dict[UUID, list[Row]] = defaultdict(list)
     for row in await tx.execute(
-        "SELECT alert_id, recipient_id, channel, status, status_at FROM notification"
-        " WHERE alert_id = ANY(CAST(:ids AS uuid[])) ORDER BY created_at, recipient_id",
+        "SELECT n.alert_id, n.recipient_id, n.channel, coalesce(spoken.status, n.status) AS status,"
+        " coalesce(spoken.status_at, n.status_at) AS status_at, n.waits_for, n.next_try_at, n.form,"
+        " coalesce(spoken.bundled, n.bundled) AS bundled"
+        " FROM notification n LEFT JOIN notification spoken"
+        " ON n.status = 'bundled' AND spoken.notification_id = n.bundle_id"
+        " WHERE n.alert_id = ANY(CAST(:ids AS uuid[])) AND n.form <> 'digest'"
+        " ORDER BY n.created_at, n.recipient_id",
         {"ids": list(alert_ids)},
     ):
         found[row["alert_id"]].append(row)

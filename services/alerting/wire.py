@@ -145,9 +145,13 @@ def alert_to_proto(
                 channel=row["channel"],
                 status=row["status"],
                 status_at=_stamp(row["status_at"]),
+                waits_for=row["waits_for"],
+                next_try_at=_stamp(row["next_try_at"]),
+                bundled=row["bundled"],
             )
             for row in notifications
         ],
+        snoozed_until=_stamp(alert.snoozed_until),
     )
 
 

@@ -16,9 +16,13 @@ from policies.model import EscalationPolicy, EscalationStep, Repeat
 from services.alerting.domain.recipients import Audience
 
 ARMED, OPEN, ACKNOWLEDGED, RESOLVED = "armed", "open", "acknowledged", "resolved"
+SNOOZED = "snoozed"
 """Armed: told only later, and only if nobody has answered by then; until then it sees nothing."""
 STEP, REPEAT, ACK = "step", "repeat", "ack"
-"""What an alert's deadline is for: the next step, the last again, or an acknowledgement's end."""
+"""What an alert's deadline is for: the next step, the last again, or the end of what put it off:
+an acknowledgement or a snooze."""
+IN_HAND = (ACKNOWLEDGED, SNOOZED)
+"""A person has answered: no later step, no queued message, until that runs out."""
 
 _NAMESPACE = UUID("6a3f9f5e-6c55-5f0e-9f0b-5f6d8f6f2a11")
 
@@ -50,6 +54,7 @@ class Alert:
     note: str = ""
     resolved_at: datetime | None = None
     resolution: str = ""
+    snoozed_until: datetime | None = None
 
     @property
     def group(self) -> tuple[str, str]:
@@ -89,6 +94,8 @@ class Notice:
     resend_unknown: bool
     """Of unknown fate, it is sent again with the same reference."""
     created_at: datetime
+    paced: bool = False
+    """It may have to wait: for the morning, for others to go with, for a desk to take breath."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +157,7 @@ def to_record(policy: EscalationPolicy) -> dict[str, Any]:
         "id": policy.id,
         "priority": policy.priority,
         "ack_timeout": policy.ack_timeout.total_seconds(),
+        "snooze_at_most": policy.snooze_at_most.total_seconds(),
         "steps": [
             {
                 "tiers": list(step.tiers),
@@ -199,4 +207,5 @@ def from_record(record: Mapping[str, Any]) -> EscalationPolicy:
         ),
         ack_timeout=timedelta(seconds=record["ack_timeout"]),
         source="",
+        snooze_at_most=timedelta(seconds=record.get("snooze_at_most", 0)),
     )

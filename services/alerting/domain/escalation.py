@@ -7,24 +7,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from directory.model import Unit
+from mesh.errors import FailedPreconditionError, InvalidArgumentError
 from policies.model import EscalationPolicy, EscalationStep
+from services.alerting.domain import telling
 from services.alerting.domain.alerts import (
     ACK,
     ACKNOWLEDGED,
     ARMED,
+    IN_HAND,
     OPEN,
     REPEAT,
     RESOLVED,
+    SNOOZED,
     STEP,
     Alert,
     AlertEvent,
     Deadline,
-    Notice,
     alert_id_of,
     chain,
     next_after,
-    notice_id_of,
 )
 from services.alerting.domain.casefile import CaseFile, Rules
 from services.alerting.domain.clocks import hours_of
@@ -38,9 +39,6 @@ from services.alerting.domain.recipients import (
     desk_of,
     recipients,
 )
-
-WARNING = "warning"
-RANKS = {"emergency": 0, "high": 1, "normal": 2}
 
 
 def warning_of(policy: EscalationPolicy, percent: int) -> EscalationPolicy:
@@ -148,10 +146,14 @@ def take_step(file: CaseFile, rules: Rules, alert: Alert, place: int, *, now: da
         alert = replace(alert, step=place, round=alert.round + 1)
         people = recipients(rules.snapshot, file.case, alert.audience, steps[place].role)
         if people:
-            told = AlertEvent(alert.alert_id, now, "told", detail=",".join(u.id for u in people))
-            notices = _notices(rules, alert, people, now=now)
-            file = file.with_alert(alert, told).with_notices(*notices)
-            return _arm_next(file, rules, alert, now=now)
+            file = telling.tell(file, rules, alert, people, now=now)
+            if place + 1 == len(steps) or telling.on_duty(rules, people, now=now):
+                return _arm_next(file, rules, alert, now=now)
+            # Told, but the office is closed: nobody answers there, so the next is told as well.
+            gap = AlertEvent(alert.alert_id, now, "off_duty", detail=steps[place].role)
+            file = file.with_alert(alert, gap)
+            place += 1
+            continue
         nobody = AlertEvent(alert.alert_id, now, "nobody", detail=steps[place].role)
         file = file.with_alert(alert, nobody)
         if steps[place].if_nobody == "repeat":
@@ -167,7 +169,7 @@ def go_up(file: CaseFile, rules: Rules, alert: Alert, *, now: datetime) -> CaseF
     this one.
     """
     file = file.with_deadline(alert.alert_id, None)
-    if alert.kind == WARNING:
+    if alert.kind == telling.WARNING:
         return file  # before a breach nobody but the unit is told
     central = [
         other
@@ -181,7 +183,7 @@ def go_up(file: CaseFile, rules: Rules, alert: Alert, *, now: datetime) -> CaseF
     told = ",".join(unit.id for unit in people) or "nobody"
     return file.with_alert(
         alert, AlertEvent(alert.alert_id, now, "went_up", detail=told)
-    ).with_notices(*_notices(rules, alert, people, now=now))
+    ).with_notices(*telling.notices_for(rules, alert, people, now=now))
 
 
 def _answered(file: CaseFile, alert: Alert) -> bool:
@@ -191,30 +193,8 @@ def _answered(file: CaseFile, alert: Alert) -> bool:
     )
 
 
-def _notices(rules: Rules, alert: Alert, people: Iterable[Unit], *, now: datetime) -> list[Notice]:
-    priority = rules.policies.escalation.priorities[alert.policy.priority]
-    channels = priority.channels if priority.parallel else priority.channels[:1]
-    return [
-        Notice(
-            notification_id=notice_id_of(alert, unit.id, channel),
-            alert_id=alert.alert_id,
-            case_id=alert.case_id,
-            step=alert.step,
-            round=alert.round,
-            recipient_id=unit.id,
-            address=unit.email,
-            channel=channel,
-            rank=RANKS.get(priority.code, 1),
-            resend_unknown=priority.resend_unknown,
-            created_at=now,
-        )
-        for unit in people
-        for channel in channels
-    ]
-
-
 def _arm_next(file: CaseFile, rules: Rules, alert: Alert, *, now: datetime) -> CaseFile:
-    if alert.kind == WARNING:
+    if alert.kind == telling.WARNING:
         return file
     purpose, place, wait = next_after(alert, now=now)
     due = now + wait
@@ -235,13 +215,14 @@ def fire(file: CaseFile, rules: Rules, deadline: Deadline, *, now: datetime) -> 
     if alert.state == RESOLVED or deadline.gen != alert.round:
         return file
     if deadline.purpose == ACK:
-        if alert.state != ACKNOWLEDGED:
+        if alert.state not in IN_HAND:
             return file
         # Somebody took it and it is still not done: back to the same step.
-        alert = replace(alert, state=OPEN)
-        again = AlertEvent(alert.alert_id, now, "reopened", detail="ack_timeout")
+        why = "ack_timeout" if alert.state == ACKNOWLEDGED else "snooze_over"
+        alert = replace(alert, state=OPEN, snoozed_until=None)
+        again = AlertEvent(alert.alert_id, now, "reopened", detail=why)
         return take_step(file.with_alert(alert, again), rules, alert, max(alert.step, 0), now=now)
-    if alert.state == ACKNOWLEDGED:
+    if alert.state in IN_HAND:
         return file
     if deadline.stage >= len(chain(alert.policy, alert.audience.tier)):
         return go_up(file, rules, alert, now=now)
@@ -253,20 +234,58 @@ def acknowledge(file: CaseFile, alert: Alert, *, by: str, note: str, now: dateti
     acknowledgement itself runs out. Repeating it changes nothing."""
     if alert.state in (ACKNOWLEDGED, RESOLVED):
         return file
-    taken = replace(alert, state=ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=by, note=note)
+    taken = replace(
+        alert,
+        state=ACKNOWLEDGED,
+        acknowledged_at=now,
+        acknowledged_by=by,
+        note=note,
+        snoozed_until=None,
+    )
     due = now + alert.policy.ack_timeout
     file = file.with_alert(taken, AlertEvent(alert.alert_id, now, "acknowledged", actor=by))
     file = file.with_deadline(alert.alert_id, _deadline(taken, ACK, 0, due))
     return replace(file, silenced=file.silenced | {alert.alert_id})
 
 
-def resolve(file: CaseFile, alert: Alert, why: str, *, now: datetime) -> CaseFile:
-    """End an alert because the case moved on."""
+def snooze(
+    file: CaseFile, alert: Alert, *, by: str, reason: str, until: datetime, now: datetime
+) -> CaseFile:
+    """Put an alert off until an instant, for a coded reason; then it is back at the same step."""
+    if alert.state == RESOLVED:
+        raise FailedPreconditionError("this alert has ended", reason="ALERT_RESOLVED")
+    longest = alert.policy.snooze_at_most
+    if not now < until <= now + longest:
+        raise InvalidArgumentError(
+            "nothing of this kind is put off that long", reason="SNOOZE_TOO_LONG"
+        )
+    put_off = replace(alert, state=SNOOZED, snoozed_until=until)
+    said = AlertEvent(alert.alert_id, now, "snoozed", actor=by, detail=reason)
+    file = file.with_alert(put_off, said)
+    file = file.with_deadline(alert.alert_id, _deadline(put_off, ACK, 0, until))
+    return replace(file, silenced=file.silenced | {alert.alert_id})
+
+
+def refuse(
+    file: CaseFile, rules: Rules, alert: Alert, *, by: str, reason: str, now: datetime
+) -> CaseFile:
+    """Say that whoever was told cannot take it in hand: the next step is taken at once."""
+    if alert.state == RESOLVED:
+        raise FailedPreconditionError("this alert has ended", reason="ALERT_RESOLVED")
+    alert = replace(alert, state=OPEN, snoozed_until=None)
+    file = file.with_alert(alert, AlertEvent(alert.alert_id, now, "nacked", by, reason))
+    return _climb(file, rules, alert, now=now)
+
+
+def resolve(
+    file: CaseFile, alert: Alert, why: str, *, now: datetime, by: str = "songtor"
+) -> CaseFile:
+    """End an alert: because the case moved on, or because a person says so."""
     if alert.state == RESOLVED:
         return file
-    ended = replace(alert, state=RESOLVED, resolved_at=now, resolution=why)
-    file = file.with_alert(ended, AlertEvent(alert.alert_id, now, "resolved", detail=why))
-    file = file.with_deadline(alert.alert_id, None)
+    ended = replace(alert, state=RESOLVED, resolved_at=now, resolution=why, snoozed_until=None)
+    said = AlertEvent(alert.alert_id, now, "resolved", actor=by, detail=why)
+    file = file.with_alert(ended, said).with_deadline(alert.alert_id, None)
     return replace(file, silenced=file.silenced | {alert.alert_id})
 
 
@@ -275,10 +294,14 @@ def undeliverable(file: CaseFile, rules: Rules, alert: Alert, *, now: datetime) 
     if alert.state != OPEN:
         return file
     failed = AlertEvent(alert.alert_id, now, "undeliverable")
-    file = file.with_alert(alert, failed)
+    return _climb(file.with_alert(alert, failed), rules, alert, now=now)
+
+
+def _climb(file: CaseFile, rules: Rules, alert: Alert, *, now: datetime) -> CaseFile:
+    """Take the next step now, whenever it was due."""
     steps = chain(alert.policy, alert.audience.tier)
     if alert.step + 1 < len(steps):
         return take_step(file, rules, alert, alert.step + 1, now=now)
     if steps[alert.step].repeat is not None:
-        return file  # the armed repeat tries again
+        return _arm_next(file, rules, alert, now=now)  # the repeat tries again
     return go_up(file, rules, alert, now=now)

@@ -17,8 +17,8 @@ from services.alerting.domain.alerts import RESOLVED, Alert, Deadline
 from services.alerting.domain.case import Case, Holder
 from services.alerting.domain.casefile import CaseFile, Rules
 from services.alerting.domain.clocks import BREACH, CaseClock, Moved
-from services.alerting.domain.escalation import WARNING
 from services.alerting.domain.recipients import MINISTRY, conflicted, desk_of
+from services.alerting.domain.telling import WARNING
 
 RECEIVER = "receiver"
 CLOCK = "clock"

@@ -36,6 +36,9 @@ class Occasion:
     due_at: datetime
     repeated: bool
     """Sent because nobody has answered an earlier one."""
+    form: str = "single"
+    """`bundle` or `digest` when it speaks of `count` alerts and not of one case."""
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ def class_of(policies: Policies, kind: str, cause: str) -> Text:
 
 def write(policies: Policies, occasion: Occasion, link: str) -> Letter:
     """Return the letter for `occasion`; `link` leads to the case for whoever may see it."""
+    if occasion.form != "single":
+        return _of_many(occasion, link)
     if occasion.silent:
         # Somebody may look over a shoulder: not even the class is said.
         return Letter(
@@ -89,3 +94,17 @@ def write(policies: Policies, occasion: Occasion, link: str) -> Letter:
         f"Open and acknowledge {link}\n"
     )
     return Letter(f"{again}{what.th} / {what.en} {occasion.reference}", body)
+
+
+def _of_many(occasion: Occasion, link: str) -> Letter:
+    """Say how many alerts stand, and where; of no case, so that nothing of any is said."""
+    alerts = link.partition("/cases/")[0] + "/alerts"
+    if occasion.form == "digest":
+        what = Text("สรุปรายวัน: เรื่องที่ยังค้าง", "Daily digest: still standing")
+    else:
+        what = Text("แจ้งเตือนหลายเรื่อง", "Several alerts")
+    return Letter(
+        f"{what.th} / {what.en} ({occasion.count})",
+        f"{what.th} {occasion.count} รายการ\nเปิดดู {alerts}\n\n"
+        f"{what.en}: {occasion.count}\nOpen {alerts}\n",
+    )

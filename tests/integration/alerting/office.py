@@ -27,6 +27,7 @@ from services.alerting.commands import Engine
 from services.alerting.domain.case import Case, Holder
 from services.alerting.domain.casefile import Happening
 from services.alerting.mail import Mailer, MailServer
+from services.alerting.pacer import Pacer
 from services.alerting.sender import EMERGENCY, Sender
 from services.alerting.sweeper import Sweeper
 from tests.plumbing import open_database
@@ -104,6 +105,7 @@ class Office:
     sweeper: Sweeper
     sender: Sender
     mailer: Mailer
+    pacer: Pacer
 
     async def hears(self, *told: Happening) -> None:
         async with self.database.transaction() as tx:
@@ -141,7 +143,7 @@ class Office:
             continue
 
     async def sends(self) -> None:
-        while await self.sender.send_once(self.mailer):
+        while await self.pacer.release_once() + await self.sender.send_once(self.mailer):
             continue
 
     async def rows(self, statement: str, **parameters: Any) -> list[Row]:
@@ -191,7 +193,8 @@ async def open_office(address: str, start: datetime = START) -> AsyncIterator[Of
         )
         sweeper = Sweeper(database, engine, clock, every=0.01, batch=500)
         mailer = await stack.enter_async_context(Mailer(server))
-        yield Office(database, engine, clock, mailbox, sweeper, sender, mailer)
+        pacer = Pacer(database, engine, clock)
+        yield Office(database, engine, clock, mailbox, sweeper, sender, mailer, pacer)
 
 
 __all__ = ["EMERGENCY", "START", "Mail", "Mailbox", "Office", "open_mailbox", "open_office"]

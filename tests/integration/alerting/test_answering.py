@@ -10,7 +10,9 @@ import pytest
 import pytest_asyncio
 
 from mesh.errors import InvalidArgumentError, NotFoundError
+from mesh.instant import to_proto
 from mesh.rpc import call, channel, server
+from services.alerting.domain.casefile import Happening
 from services.alerting.servicer import ALLOWED, AlertingServicer
 from songtor.alerting.v1 import alerting_pb2, alerting_pb2_grpc
 from tests.integration.alerting.office import Office
@@ -110,6 +112,47 @@ async def test_acknowledging_twice_is_once(
     second = (await call(stub.Acknowledge, request)).alert
     assert first.state == alerting_pb2.ALERT_STATE_ACKNOWLEDGED
     assert second.acknowledged_by == "officer-1"
+
+
+async def test_an_officer_puts_off_sends_up_and_ends_an_alert(
+    office: Office, stub: alerting_pb2_grpc.AlertingServiceStub
+) -> None:
+    known = await office.has_case(urgency="normal")
+    await office.assigns(known)
+    await office.assigns(known, state="accepted", version=2)
+    await office.after(hours=24)
+    (alert_id,) = map(str, await office.alerts(known, "province"))
+    until = to_proto(office.clock.now() + timedelta(hours=3))
+    put_off = await call(
+        stub.Snooze,
+        alerting_pb2.SnoozeRequest(
+            alert_id=alert_id, by="officer-1", reason="waiting_for_court", until=until
+        ),
+    )
+    assert put_off.alert.state == alerting_pb2.ALERT_STATE_SNOOZED
+    assert put_off.alert.snoozed_until == until
+    words = {"alert_id": alert_id, "by": "officer-1", "reason": "not_on_duty"}
+    up = await call(stub.Nack, alerting_pb2.NackRequest(**words))
+    assert up.alert.state == alerting_pb2.ALERT_STATE_OPEN
+    assert not up.alert.HasField("snoozed_until")
+    for _ in range(2):
+        ended = await call(stub.Resolve, alerting_pb2.ResolveRequest(**words))
+        assert ended.alert.state == alerting_pb2.ALERT_STATE_RESOLVED
+
+
+async def test_a_wait_is_shown_with_its_reason_and_its_end(
+    office: Office, stub: alerting_pb2_grpc.AlertingServiceStub
+) -> None:
+    first, second = [await office.has_case(urgency="normal", province="") for _ in range(2)]
+    await office.hears(Happening(first, office.clock.now(), signal="unroutable"))
+    await office.sends()
+    await office.hears(Happening(second, office.clock.now(), signal="unroutable"))
+    await office.sends()
+    request = alerting_pb2.ListAlertsRequest(case_id=str(second.case_id), tier="central")
+    (alert,) = (await call(stub.ListAlerts, request)).alerts
+    (waiting,) = alert.notifications
+    assert (waiting.status, waiting.waits_for) == ("waiting", "bundle")
+    assert waiting.next_try_at == to_proto(office.clock.now() + timedelta(minutes=2))
 
 
 async def test_an_unknown_alert_is_not_found(stub: alerting_pb2_grpc.AlertingServiceStub) -> None:

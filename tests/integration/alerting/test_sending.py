@@ -21,6 +21,7 @@ LEASE = timedelta(seconds=30)
 
 async def dies_with(office: Office, limit: int = 10) -> list[notices.Errand]:
     """A worker claims what waits, and is killed; its lease ends."""
+    await office.pacer.release_once()
     async with office.database.transaction() as tx:
         taken = await notices.claim(tx, rank=9, limit=limit, lease=LEASE, now=office.clock.now())
     async with office.database.transaction() as tx:

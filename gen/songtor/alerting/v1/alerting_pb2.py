@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from songtor.type.v1 import type_pb2 as songtor_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"songtor/alerting/v1/alerting.proto\x12\x13songtor.alerting.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asongtor/type/v1/type.proto\"\xe6\x02\n\x05\x41lert\x12\x10\n\x08\x61lert_id\x18\x01 \x01(\t\x12)\n\x05scope\x18\x02 \x01(\x0b\x32\x1a.songtor.type.v1.CaseScope\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04tier\x18\x04 \x01(\t\x12\x10\n\x08ministry\x18\x05 \x01(\t\x12\x0f\n\x07unit_id\x18\x06 \x01(\t\x12.\n\x05state\x18\x07 \x01(\x0e\x32\x1f.songtor.alerting.v1.AlertState\x12/\n\x0b\x62reached_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\topened_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x61\x63knowledged_by\x18\n \x01(\t\x12\x38\n\rnotifications\x18\x0b \x03(\x0b\x32!.songtor.alerting.v1.Notification\"t\n\x0cNotification\x12\x14\n\x0crecipient_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12-\n\tstatus_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf6\x01\n\x11ListAlertsRequest\x12\x15\n\x04tier\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x12\x1e\n\rprovince_code\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x02\x12\x19\n\x08ministry\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x18\n\x07\x63\x61se_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18$\x12\x38\n\x05state\x18\x05 \x01(\x0e\x32\x1f.songtor.alerting.v1.AlertStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\tpage_size\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"Y\n\x12ListAlertsResponse\x12*\n\x06\x61lerts\x18\x01 \x03(\x0b\x32\x1a.songtor.alerting.v1.Alert\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"_\n\x12\x41\x63knowledgeRequest\x12\x1a\n\x08\x61lert_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\x02\x62y\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x16\n\x04note\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"@\n\x13\x41\x63knowledgeResponse\x12)\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x1a.songtor.alerting.v1.Alert*w\n\nAlertState\x12\x1b\n\x17\x41LERT_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41LERT_STATE_OPEN\x10\x01\x12\x1c\n\x18\x41LERT_STATE_ACKNOWLEDGED\x10\x02\x12\x18\n\x14\x41LERT_STATE_RESOLVED\x10\x03\x32\xd2\x01\n\x0f\x41lertingService\x12]\n\nListAlerts\x12&.songtor.alerting.v1.ListAlertsRequest\x1a\'.songtor.alerting.v1.ListAlertsResponse\x12`\n\x0b\x41\x63knowledge\x12\'.songtor.alerting.v1.AcknowledgeRequest\x1a(.songtor.alerting.v1.AcknowledgeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"songtor/alerting/v1/alerting.proto\x12\x13songtor.alerting.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asongtor/type/v1/type.proto\"\x99\x03\n\x05\x41lert\x12\x10\n\x08\x61lert_id\x18\x01 \x01(\t\x12)\n\x05scope\x18\x02 \x01(\x0b\x32\x1a.songtor.type.v1.CaseScope\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04tier\x18\x04 \x01(\t\x12\x10\n\x08ministry\x18\x05 \x01(\t\x12\x0f\n\x07unit_id\x18\x06 \x01(\t\x12.\n\x05state\x18\x07 \x01(\x0e\x32\x1f.songtor.alerting.v1.AlertState\x12/\n\x0b\x62reached_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\topened_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x61\x63knowledged_by\x18\n \x01(\t\x12\x38\n\rnotifications\x18\x0b \x03(\x0b\x32!.songtor.alerting.v1.Notification\x12\x31\n\rsnoozed_until\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc9\x01\n\x0cNotification\x12\x14\n\x0crecipient_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12-\n\tstatus_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\twaits_for\x18\x05 \x01(\t\x12/\n\x0bnext_try_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x62undled\x18\x07 \x01(\x05\"\xf6\x01\n\x11ListAlertsRequest\x12\x15\n\x04tier\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x12\x1e\n\rprovince_code\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x02\x12\x19\n\x08ministry\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x18\n\x07\x63\x61se_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18$\x12\x38\n\x05state\x18\x05 \x01(\x0e\x32\x1f.songtor.alerting.v1.AlertStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\tpage_size\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"Y\n\x12ListAlertsResponse\x12*\n\x06\x61lerts\x18\x01 \x03(\x0b\x32\x1a.songtor.alerting.v1.Alert\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"_\n\x12\x41\x63knowledgeRequest\x12\x1a\n\x08\x61lert_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\x02\x62y\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x16\n\x04note\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"@\n\x13\x41\x63knowledgeResponse\x12)\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x1a.songtor.alerting.v1.Alert\"o\n\x0bNackRequest\x12\x1a\n\x08\x61lert_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\x02\x62y\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12-\n\x06reason\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{1,47}$\"9\n\x0cNackResponse\x12)\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x1a.songtor.alerting.v1.Alert\"\xa4\x01\n\rSnoozeRequest\x12\x1a\n\x08\x61lert_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\x02\x62y\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12-\n\x06reason\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{1,47}$\x12\x31\n\x05until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\";\n\x0eSnoozeResponse\x12)\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x1a.songtor.alerting.v1.Alert\"r\n\x0eResolveRequest\x12\x1a\n\x08\x61lert_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\x02\x62y\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12-\n\x06reason\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{1,47}$\"<\n\x0fResolveResponse\x12)\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x1a.songtor.alerting.v1.Alert*\x90\x01\n\nAlertState\x12\x1b\n\x17\x41LERT_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41LERT_STATE_OPEN\x10\x01\x12\x1c\n\x18\x41LERT_STATE_ACKNOWLEDGED\x10\x02\x12\x18\n\x14\x41LERT_STATE_RESOLVED\x10\x03\x12\x17\n\x13\x41LERT_STATE_SNOOZED\x10\x04\x32\xc8\x03\n\x0f\x41lertingService\x12]\n\nListAlerts\x12&.songtor.alerting.v1.ListAlertsRequest\x1a\'.songtor.alerting.v1.ListAlertsResponse\x12`\n\x0b\x41\x63knowledge\x12\'.songtor.alerting.v1.AcknowledgeRequest\x1a(.songtor.alerting.v1.AcknowledgeResponse\x12K\n\x04Nack\x12 .songtor.alerting.v1.NackRequest\x1a!.songtor.alerting.v1.NackResponse\x12Q\n\x06Snooze\x12\".songtor.alerting.v1.SnoozeRequest\x1a#.songtor.alerting.v1.SnoozeResponse\x12T\n\x07Resolve\x12#.songtor.alerting.v1.ResolveRequest\x1a$.songtor.alerting.v1.ResolveResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,20 +54,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACKNOWLEDGEREQUEST'].fields_by_name['by']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_ACKNOWLEDGEREQUEST'].fields_by_name['note']._loaded_options = None
   _globals['_ACKNOWLEDGEREQUEST'].fields_by_name['note']._serialized_options = b'\272H\005r\003\030\364\003'
-  _globals['_ALERTSTATE']._serialized_start=1131
-  _globals['_ALERTSTATE']._serialized_end=1250
+  _globals['_NACKREQUEST'].fields_by_name['alert_id']._loaded_options = None
+  _globals['_NACKREQUEST'].fields_by_name['alert_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_NACKREQUEST'].fields_by_name['by']._loaded_options = None
+  _globals['_NACKREQUEST'].fields_by_name['by']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_NACKREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_NACKREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9_]{1,47}$'
+  _globals['_SNOOZEREQUEST'].fields_by_name['alert_id']._loaded_options = None
+  _globals['_SNOOZEREQUEST'].fields_by_name['alert_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SNOOZEREQUEST'].fields_by_name['by']._loaded_options = None
+  _globals['_SNOOZEREQUEST'].fields_by_name['by']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_SNOOZEREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_SNOOZEREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9_]{1,47}$'
+  _globals['_SNOOZEREQUEST'].fields_by_name['until']._loaded_options = None
+  _globals['_SNOOZEREQUEST'].fields_by_name['until']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_RESOLVEREQUEST'].fields_by_name['alert_id']._loaded_options = None
+  _globals['_RESOLVEREQUEST'].fields_by_name['alert_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_RESOLVEREQUEST'].fields_by_name['by']._loaded_options = None
+  _globals['_RESOLVEREQUEST'].fields_by_name['by']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_RESOLVEREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_RESOLVEREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9_]{1,47}$'
+  _globals['_ALERTSTATE']._serialized_start=1847
+  _globals['_ALERTSTATE']._serialized_end=1991
   _globals['_ALERT']._serialized_start=150
-  _globals['_ALERT']._serialized_end=508
-  _globals['_NOTIFICATION']._serialized_start=510
-  _globals['_NOTIFICATION']._serialized_end=626
-  _globals['_LISTALERTSREQUEST']._serialized_start=629
-  _globals['_LISTALERTSREQUEST']._serialized_end=875
-  _globals['_LISTALERTSRESPONSE']._serialized_start=877
-  _globals['_LISTALERTSRESPONSE']._serialized_end=966
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=968
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=1063
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=1065
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=1129
-  _globals['_ALERTINGSERVICE']._serialized_start=1253
-  _globals['_ALERTINGSERVICE']._serialized_end=1463
+  _globals['_ALERT']._serialized_end=559
+  _globals['_NOTIFICATION']._serialized_start=562
+  _globals['_NOTIFICATION']._serialized_end=763
+  _globals['_LISTALERTSREQUEST']._serialized_start=766
+  _globals['_LISTALERTSREQUEST']._serialized_end=1012
+  _globals['_LISTALERTSRESPONSE']._serialized_start=1014
+  _globals['_LISTALERTSRESPONSE']._serialized_end=1103
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=1105
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=1200
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=1202
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=1266
+  _globals['_NACKREQUEST']._serialized_start=1268
+  _globals['_NACKREQUEST']._serialized_end=1379
+  _globals['_NACKRESPONSE']._serialized_start=1381
+  _globals['_NACKRESPONSE']._serialized_end=1438
+  _globals['_SNOOZEREQUEST']._serialized_start=1441
+  _globals['_SNOOZEREQUEST']._serialized_end=1605
+  _globals['_SNOOZERESPONSE']._serialized_start=1607
+  _globals['_SNOOZERESPONSE']._serialized_end=1666
+  _globals['_RESOLVEREQUEST']._serialized_start=1668
+  _globals['_RESOLVEREQUEST']._serialized_end=1782
+  _globals['_RESOLVERESPONSE']._serialized_start=1784
+  _globals['_RESOLVERESPONSE']._serialized_end=1844
+  _globals['_ALERTINGSERVICE']._serialized_start=1994
+  _globals['_ALERTINGSERVICE']._serialized_end=2450
 # @@protoc_insertion_point(module_scope)

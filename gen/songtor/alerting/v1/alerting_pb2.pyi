@@ -35,6 +35,8 @@ class _AlertStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlertState
     """รับทราบ: somebody took it."""
     ALERT_STATE_RESOLVED: _AlertState.ValueType  # 3
     """The case moved on, or a human closed it."""
+    ALERT_STATE_SNOOZED: _AlertState.ValueType  # 4
+    """A human put it off for a while."""
 
 class AlertState(_AlertState, metaclass=_AlertStateEnumTypeWrapper):
     """Where an alert stands."""
@@ -47,6 +49,8 @@ ALERT_STATE_ACKNOWLEDGED: AlertState.ValueType  # 2
 """รับทราบ: somebody took it."""
 ALERT_STATE_RESOLVED: AlertState.ValueType  # 3
 """The case moved on, or a human closed it."""
+ALERT_STATE_SNOOZED: AlertState.ValueType  # 4
+"""A human put it off for a while."""
 Global___AlertState: _TypeAlias = AlertState  # noqa: Y015
 
 @_typing.final
@@ -66,6 +70,7 @@ class Alert(_message.Message):
     OPENED_AT_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGED_BY_FIELD_NUMBER: _builtins.int
     NOTIFICATIONS_FIELD_NUMBER: _builtins.int
+    SNOOZED_UNTIL_FIELD_NUMBER: _builtins.int
     alert_id: _builtins.str
     """The alert."""
     kind: _builtins.str
@@ -96,6 +101,10 @@ class Alert(_message.Message):
     def notifications(self) -> _containers.RepeatedCompositeFieldContainer[Global___Notification]:
         """What was sent to whom."""
 
+    @_builtins.property
+    def snoozed_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when it is put off; unset when it is not."""
+
     def __init__(
         self,
         *,
@@ -110,10 +119,11 @@ class Alert(_message.Message):
         opened_at: _timestamp_pb2.Timestamp | None = ...,
         acknowledged_by: _builtins.str = ...,
         notifications: _abc.Iterable[Global___Notification] | None = ...,
+        snoozed_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["breached_at", b"breached_at", "opened_at", b"opened_at", "scope", b"scope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breached_at", b"breached_at", "opened_at", b"opened_at", "scope", b"scope", "snoozed_until", b"snoozed_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_by", b"acknowledged_by", "alert_id", b"alert_id", "breached_at", b"breached_at", "kind", b"kind", "ministry", b"ministry", "notifications", b"notifications", "opened_at", b"opened_at", "scope", b"scope", "state", b"state", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_by", b"acknowledged_by", "alert_id", b"alert_id", "breached_at", b"breached_at", "kind", b"kind", "ministry", b"ministry", "notifications", b"notifications", "opened_at", b"opened_at", "scope", b"scope", "snoozed_until", b"snoozed_until", "state", b"state", "tier", b"tier", "unit_id", b"unit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -129,15 +139,26 @@ class Notification(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     STATUS_AT_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
+    NEXT_TRY_AT_FIELD_NUMBER: _builtins.int
+    BUNDLED_FIELD_NUMBER: _builtins.int
     recipient_id: _builtins.str
     """Desk or person, by unit id."""
     channel: _builtins.str
     """email, ..."""
     status: _builtins.str
-    """pending, sending, sent, failed, unknown."""
+    """waiting, pending, sending, sent, delivered, failed, unknown, cancelled."""
+    waits_for: _builtins.str
+    """Why it waits: quiet_hours, bundle, throttle; empty when it does not."""
+    bundled: _builtins.int
+    """Of how many alerts the message speaks that tells of this one."""
     @_builtins.property
     def status_at(self) -> _timestamp_pb2.Timestamp:
         """When the status was set."""
+
+    @_builtins.property
+    def next_try_at(self) -> _timestamp_pb2.Timestamp:
+        """When it is tried next, while it waits or is pending."""
 
     def __init__(
         self,
@@ -146,10 +167,13 @@ class Notification(_message.Message):
         channel: _builtins.str = ...,
         status: _builtins.str = ...,
         status_at: _timestamp_pb2.Timestamp | None = ...,
+        waits_for: _builtins.str = ...,
+        next_try_at: _timestamp_pb2.Timestamp | None = ...,
+        bundled: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["status_at", b"status_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next_try_at", b"next_try_at", "status_at", b"status_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "recipient_id", b"recipient_id", "status", b"status", "status_at", b"status_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundled", b"bundled", "channel", b"channel", "next_try_at", b"next_try_at", "recipient_id", b"recipient_id", "status", b"status", "status_at", b"status_at", "waits_for", b"waits_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -282,3 +306,171 @@ class AcknowledgeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AcknowledgeResponse: _TypeAlias = AcknowledgeResponse  # noqa: Y015
+
+@_typing.final
+class NackRequest(_message.Message):
+    """A human cannot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_ID_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    alert_id: _builtins.str
+    """The alert."""
+    by: _builtins.str
+    """Who, as the console knows them."""
+    reason: _builtins.str
+    """Why: a code, such as not_on_duty."""
+    def __init__(
+        self,
+        *,
+        alert_id: _builtins.str = ...,
+        by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert_id", b"alert_id", "by", b"by", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NackRequest: _TypeAlias = NackRequest  # noqa: Y015
+
+@_typing.final
+class NackResponse(_message.Message):
+    """The alert as it stands now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def alert(self) -> Global___Alert:
+        """The alert."""
+
+    def __init__(
+        self,
+        *,
+        alert: Global___Alert | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NackResponse: _TypeAlias = NackResponse  # noqa: Y015
+
+@_typing.final
+class SnoozeRequest(_message.Message):
+    """A human puts an alert off."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_ID_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    alert_id: _builtins.str
+    """The alert."""
+    by: _builtins.str
+    """Who, as the console knows them."""
+    reason: _builtins.str
+    """Why: a code, such as waiting_for_court."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """Until when; not longer than the alert's policy allows."""
+
+    def __init__(
+        self,
+        *,
+        alert_id: _builtins.str = ...,
+        by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert_id", b"alert_id", "by", b"by", "reason", b"reason", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SnoozeRequest: _TypeAlias = SnoozeRequest  # noqa: Y015
+
+@_typing.final
+class SnoozeResponse(_message.Message):
+    """The alert as it stands now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def alert(self) -> Global___Alert:
+        """The alert."""
+
+    def __init__(
+        self,
+        *,
+        alert: Global___Alert | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SnoozeResponse: _TypeAlias = SnoozeResponse  # noqa: Y015
+
+@_typing.final
+class ResolveRequest(_message.Message):
+    """A human ends an alert."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_ID_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    alert_id: _builtins.str
+    """The alert."""
+    by: _builtins.str
+    """Who, as the console knows them."""
+    reason: _builtins.str
+    """Why: a code, such as handled_by_telephone."""
+    def __init__(
+        self,
+        *,
+        alert_id: _builtins.str = ...,
+        by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert_id", b"alert_id", "by", b"by", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveRequest: _TypeAlias = ResolveRequest  # noqa: Y015
+
+@_typing.final
+class ResolveResponse(_message.Message):
+    """The alert as it stands now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def alert(self) -> Global___Alert:
+        """The alert."""
+
+    def __init__(
+        self,
+        *,
+        alert: Global___Alert | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveResponse: _TypeAlias = ResolveResponse  # noqa: Y015

@@ -45,6 +45,21 @@ class AlertingServiceStub:
                 request_serializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.AcknowledgeRequest.SerializeToString,
                 response_deserializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.AcknowledgeResponse.FromString,
                 _registered_method=True)
+        self.Nack = channel.unary_unary(
+                '/songtor.alerting.v1.AlertingService/Nack',
+                request_serializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.NackRequest.SerializeToString,
+                response_deserializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.NackResponse.FromString,
+                _registered_method=True)
+        self.Snooze = channel.unary_unary(
+                '/songtor.alerting.v1.AlertingService/Snooze',
+                request_serializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.SnoozeRequest.SerializeToString,
+                response_deserializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.SnoozeResponse.FromString,
+                _registered_method=True)
+        self.Resolve = channel.unary_unary(
+                '/songtor.alerting.v1.AlertingService/Resolve',
+                request_serializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.ResolveRequest.SerializeToString,
+                response_deserializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.ResolveResponse.FromString,
+                _registered_method=True)
 
 
 class AlertingServiceServicer:
@@ -65,6 +80,27 @@ class AlertingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Nack(self, request, context):
+        """Says that whoever was told cannot take it in hand: the next step is taken at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Snooze(self, request, context):
+        """Puts an alert off, for a reason and until an instant; an emergency is never put off.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Resolve(self, request, context):
+        """Ends an alert because a person says so; repeating it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AlertingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +113,21 @@ def add_AlertingServiceServicer_to_server(servicer, server):
                     servicer.Acknowledge,
                     request_deserializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.AcknowledgeRequest.FromString,
                     response_serializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.AcknowledgeResponse.SerializeToString,
+            ),
+            'Nack': grpc.unary_unary_rpc_method_handler(
+                    servicer.Nack,
+                    request_deserializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.NackRequest.FromString,
+                    response_serializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.NackResponse.SerializeToString,
+            ),
+            'Snooze': grpc.unary_unary_rpc_method_handler(
+                    servicer.Snooze,
+                    request_deserializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.SnoozeRequest.FromString,
+                    response_serializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.SnoozeResponse.SerializeToString,
+            ),
+            'Resolve': grpc.unary_unary_rpc_method_handler(
+                    servicer.Resolve,
+                    request_deserializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.ResolveRequest.FromString,
+                    response_serializer=songtor_dot_alerting_dot_v1_dot_alerting__pb2.ResolveResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +185,87 @@ class AlertingService:
             '/songtor.alerting.v1.AlertingService/Acknowledge',
             songtor_dot_alerting_dot_v1_dot_alerting__pb2.AcknowledgeRequest.SerializeToString,
             songtor_dot_alerting_dot_v1_dot_alerting__pb2.AcknowledgeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Nack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/songtor.alerting.v1.AlertingService/Nack',
+            songtor_dot_alerting_dot_v1_dot_alerting__pb2.NackRequest.SerializeToString,
+            songtor_dot_alerting_dot_v1_dot_alerting__pb2.NackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Snooze(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/songtor.alerting.v1.AlertingService/Snooze',
+            songtor_dot_alerting_dot_v1_dot_alerting__pb2.SnoozeRequest.SerializeToString,
+            songtor_dot_alerting_dot_v1_dot_alerting__pb2.SnoozeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Resolve(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/songtor.alerting.v1.AlertingService/Resolve',
+            songtor_dot_alerting_dot_v1_dot_alerting__pb2.ResolveRequest.SerializeToString,
+            songtor_dot_alerting_dot_v1_dot_alerting__pb2.ResolveResponse.FromString,
             options,
             channel_credentials,
             insecure,

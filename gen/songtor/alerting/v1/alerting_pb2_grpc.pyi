@@ -37,6 +37,12 @@ class AlertingServiceStub:
     """Pages through alerts within a scope."""
     Acknowledge: _grpc.UnaryUnaryMultiCallable[_alerting_pb2.AcknowledgeRequest, _alerting_pb2.AcknowledgeResponse]
     """Says that a human took an alert in hand; repeating it changes nothing."""
+    Nack: _grpc.UnaryUnaryMultiCallable[_alerting_pb2.NackRequest, _alerting_pb2.NackResponse]
+    """Says that whoever was told cannot take it in hand: the next step is taken at once."""
+    Snooze: _grpc.UnaryUnaryMultiCallable[_alerting_pb2.SnoozeRequest, _alerting_pb2.SnoozeResponse]
+    """Puts an alert off, for a reason and until an instant; an emergency is never put off."""
+    Resolve: _grpc.UnaryUnaryMultiCallable[_alerting_pb2.ResolveRequest, _alerting_pb2.ResolveResponse]
+    """Ends an alert because a person says so; repeating it changes nothing."""
 
 @_typing.type_check_only
 class AlertingServiceAsyncStub(AlertingServiceStub):
@@ -47,6 +53,12 @@ class AlertingServiceAsyncStub(AlertingServiceStub):
     """Pages through alerts within a scope."""
     Acknowledge: _aio.UnaryUnaryMultiCallable[_alerting_pb2.AcknowledgeRequest, _alerting_pb2.AcknowledgeResponse]  # type: ignore[assignment]
     """Says that a human took an alert in hand; repeating it changes nothing."""
+    Nack: _aio.UnaryUnaryMultiCallable[_alerting_pb2.NackRequest, _alerting_pb2.NackResponse]  # type: ignore[assignment]
+    """Says that whoever was told cannot take it in hand: the next step is taken at once."""
+    Snooze: _aio.UnaryUnaryMultiCallable[_alerting_pb2.SnoozeRequest, _alerting_pb2.SnoozeResponse]  # type: ignore[assignment]
+    """Puts an alert off, for a reason and until an instant; an emergency is never put off."""
+    Resolve: _aio.UnaryUnaryMultiCallable[_alerting_pb2.ResolveRequest, _alerting_pb2.ResolveResponse]  # type: ignore[assignment]
+    """Ends an alert because a person says so; repeating it changes nothing."""
 
 class AlertingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Lists alerts and takes acknowledgements. An alert ends only by a human or a domain event."""
@@ -66,5 +78,29 @@ class AlertingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_alerting_pb2.AcknowledgeResponse, _abc.Awaitable[_alerting_pb2.AcknowledgeResponse]]:
         """Says that a human took an alert in hand; repeating it changes nothing."""
+
+    @_abc_1.abstractmethod
+    def Nack(
+        self,
+        request: _alerting_pb2.NackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alerting_pb2.NackResponse, _abc.Awaitable[_alerting_pb2.NackResponse]]:
+        """Says that whoever was told cannot take it in hand: the next step is taken at once."""
+
+    @_abc_1.abstractmethod
+    def Snooze(
+        self,
+        request: _alerting_pb2.SnoozeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alerting_pb2.SnoozeResponse, _abc.Awaitable[_alerting_pb2.SnoozeResponse]]:
+        """Puts an alert off, for a reason and until an instant; an emergency is never put off."""
+
+    @_abc_1.abstractmethod
+    def Resolve(
+        self,
+        request: _alerting_pb2.ResolveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alerting_pb2.ResolveResponse, _abc.Awaitable[_alerting_pb2.ResolveResponse]]:
+        """Ends an alert because a person says so; repeating it changes nothing."""
 
 def add_AlertingServiceServicer_to_server(servicer: AlertingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
