@@ -28,3 +28,16 @@ def _processor() -> str:
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
     return names[0] if names else platform.machine()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time a process and its living children have used so far."""
+    used = 0.0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended while we looked
+        if pid in (int(path.parent.name), int(fields[1])):
+            used += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
