@@ -45,7 +45,7 @@ def digest(leaf: Leaf, at: datetime) -> bytes:
 
 async def append(tx: Transaction, leaves: Sequence[Leaf], *, now: datetime) -> None:
     """Write the leaves in the caller's transaction."""
-    await tx.insert(
+    tx.insert_later(
         audit_leaf,
         [
             {

@@ -45,17 +45,20 @@ class Transaction:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._after_commit: dict[Callable[[], None], None] = {}
+        self._later: dict[tuple[sa.Table, tuple[str, ...], str], list[Values]] = {}
 
     async def execute(
         self, statement: str | sa.Executable, parameters: Values | None = None
     ) -> Sequence[Row]:
         """Run one statement and return its rows as mappings; none when it returns no rows."""
+        await self.flush()
         executable = _text(statement) if isinstance(statement, str) else statement
         result = await self._connection.execute(executable, parameters)
         return result.mappings().all() if result.returns_rows else ()
 
     async def change(self, statement: str, parameters: Values | None = None) -> int:
         """Run one INSERT, UPDATE or DELETE and return how many rows it touched."""
+        await self.flush()
         result = await self._connection.execute(_text(statement), parameters)
         return int(result.rowcount)
 
@@ -74,6 +77,27 @@ class Transaction:
         parameters = {name: [row[name] for row in rows] for name in columns}
         return await self.execute(insert_statement(table, columns, tail), parameters)
 
+    def insert_later(self, table: sa.Table, rows: Sequence[Values], *, tail: str = "") -> None:
+        """Insert all rows before the next statement or the commit, together with what else waits.
+
+        One statement writes to several tables: each way to PostgreSQL and back costs as much as ten
+        rows. `tail` and the rows as for `insert`; nothing is returned.
+        """
+        if rows:
+            self._later.setdefault((table, tuple(rows[0]), tail), []).extend(rows)
+
+    async def flush(self) -> None:
+        """Write what waits; `execute` and the commit call it by themselves."""
+        if not self._later:
+            return
+        later, self._later = self._later, {}
+        parameters = {
+            f"t{number}_{name}": [row[name] for row in rows]
+            for number, ((_, columns, _), rows) in enumerate(later.items())
+            for name in columns
+        }
+        await self._connection.execute(_text(_insert_statements(tuple(later))), parameters)
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` once after the commit; never after a rollback."""
         self._after_commit[callback] = None
@@ -90,7 +114,21 @@ def _text(statement: str) -> sa.TextClause:
 
 
 @lru_cache(maxsize=256)
-def insert_statement(table: sa.Table, columns: tuple[str, ...], tail: str) -> str:
+def _insert_statements(inserts: tuple[tuple[sa.Table, tuple[str, ...], str], ...]) -> str:
+    """Return one statement that makes all inserts, with the parameters of each under its number."""
+    *parts, last = [
+        insert_statement(table, columns, tail, prefix=f"t{number}_")
+        for number, (table, columns, tail) in enumerate(inserts)
+    ]
+    if not parts:
+        return last
+    return f"WITH {', '.join(f't{i} AS ({part})' for i, part in enumerate(parts))} {last}"
+
+
+@lru_cache(maxsize=256)
+def insert_statement(
+    table: sa.Table, columns: tuple[str, ...], tail: str, *, prefix: str = ""
+) -> str:
     """Return an INSERT that takes one array a column, so its text is the same for any row count."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
     quote = dialect.identifier_preparer.quote
@@ -99,10 +137,10 @@ def insert_statement(table: sa.Table, columns: tuple[str, ...], tail: str) -> st
         kind = table.c[name].type.compile(dialect=dialect)
         if kind == "JSONB":
             # asyncpg has no codec for arrays of JSON: they travel as text, the server reads them.
-            arrays.append(f"CAST(CAST(:{name} AS text[]) AS jsonb[])")
+            arrays.append(f"CAST(CAST(:{prefix}{name} AS text[]) AS jsonb[])")
         else:
             # Without a length: a cast would cut what is too long, the column refuses it.
-            arrays.append(f"CAST(:{name} AS {_LENGTH.sub('', kind)}[])")
+            arrays.append(f"CAST(:{prefix}{name} AS {_LENGTH.sub('', kind)}[])")
     return (
         f"INSERT INTO {quote(table.name)} ({', '.join(quote(name) for name in columns)})"
         f" SELECT * FROM unnest({', '.join(arrays)}) {tail}"
@@ -148,6 +186,7 @@ class Database:
             try:
                 async with connection.begin():
                     yield transaction
+                    await transaction.flush()
             except DBAPIError as error:
                 if is_transient(error):
                     if _state(error) == _READ_ONLY:

@@ -62,7 +62,7 @@ class Outbox:
             return
         now = self._clock.now()
         trace = telemetry.trace_headers()
-        await tx.insert(
+        tx.insert_later(
             outbox,
             [
                 {

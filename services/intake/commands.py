@@ -193,8 +193,8 @@ async def _write(
                 },
             )
         )
-    await storage.open_cases(tx, cases)
-    await storage.keep_blocks(tx, blocks)
+    storage.open_cases(tx, cases)
+    storage.keep_blocks(tx, blocks)
     await outbox.append(tx, events)
     await audit.append(tx, leaves, now=now)
 

@@ -126,14 +126,14 @@ def case_row(told: Report, stored: Stored, people: Sequence[Summary]) -> Values:
     }
 
 
-async def open_cases(tx: Transaction, rows: Sequence[Values]) -> None:
+def open_cases(tx: Transaction, rows: Sequence[Values]) -> None:
     """Insert new cases."""
-    await tx.insert(case_file, rows)
+    tx.insert_later(case_file, rows)
 
 
-async def keep_blocks(tx: Transaction, blocks: Sequence[Block]) -> None:
+def keep_blocks(tx: Transaction, blocks: Sequence[Block]) -> None:
     """Insert sealed identity blocks."""
-    await tx.insert(
+    tx.insert_later(
         identity_block,
         [
             {
