@@ -57,7 +57,12 @@ class Session:
 
     async def _send(self, method: str, address: str, data: Fields | None) -> Any:
         if not self._token:
-            answer = await self._client.answer("POST", "tokens", json=self._login)
+            answer = await self._client.answer(
+                "POST",
+                "tokens",
+                content=json.dumps(self._login).encode(),
+                headers={"Content-Type": "application/json"},
+            )
             if answer.status_code != 200:
                 raise TransientError("SIGN_IN_REFUSED")
             self._token = answer.headers.get("authorization", "")
