@@ -32,7 +32,9 @@ from sandbox.servers.postgres import PostgresServer
 from services.registry import servicer, storage
 from services.registry.current import Current
 from services.registry.domain.faults import Codes
-from services.registry.servicer import Importer, RegistryServicer
+from services.registry.releases import Importer
+from services.registry.rota import Rota
+from services.registry.servicer import RegistryServicer
 from services.registry.storage import Release
 from songtor.registry.v1 import registry_pb2_grpc
 
@@ -76,7 +78,7 @@ async def registry(database: Database) -> AsyncIterator[grpc.aio.Channel]:
     importer = Importer(database, Outbox(clock, "bench"), codes, clock)
     server = rpc.server(None, servicer.ALLOWED)
     registry_pb2_grpc.add_RegistryServiceServicer_to_server(
-        RegistryServicer(current, Decider(policies), importer), server
+        RegistryServicer(current, Decider(policies), importer, Rota(database, clock)), server
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -100,8 +102,9 @@ async def floor_seconds(database: Database) -> float:
     """Return how long the bare rows take."""
     started = time.perf_counter()
     async with database.transaction() as tx:
-        release = Release(1, "", len(national_units()), SystemClock().now())
-        await storage.add_release(tx, release, author="bench", reason="measuring")
+        now = SystemClock().now()
+        release = Release(1, "", len(national_units()), now, "bench", "measuring")
+        await storage.add_release(tx, release)
         await storage.begin_units(tx, national_units(), 1)
     return time.perf_counter() - started
 

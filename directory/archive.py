@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from directory.dated import Affiliation, Capacity, Mandate
 from directory.model import Snapshot, Unit, canonical, digest_of
 
 
@@ -33,7 +34,14 @@ def read(path: Path) -> Snapshot | None:
 
 def _unit(fields: list[object]) -> Unit:
     """Return the unit of one canonical line: JSON has lists where units have tuples."""
-    return Unit(*(_tuple(field) for field in fields))  # type: ignore[arg-type]  # digest vouches
+    values = dict(zip(Unit.__slots__, map(_tuple, fields), strict=False))
+    for name, kind in (
+        ("affiliations", Affiliation),
+        ("capacity", Capacity),
+        ("mandates", Mandate),
+    ):
+        values[name] = tuple(kind(*item) for item in values.get(name, ()))  # type: ignore[attr-defined]  # digest vouches
+    return Unit(**values)  # type: ignore[arg-type]  # digest vouches
 
 
 def _tuple(field: object) -> object:

@@ -7,7 +7,7 @@ either gets the same answer from the same versions.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 
 from directory.model import Place, Snapshot
@@ -19,6 +19,7 @@ from policies.rules import Facts, Route, route
 OFFICE_HOURS = "th-gov"
 """The calendar that "in hours" means in a routing rule."""
 NORMAL = "normal"
+THAI_TIME = timedelta(hours=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Question:
     taking_part: frozenset[str] = frozenset()
     """Unit ids that have another part in the case already."""
     languages: tuple[str, ...] = ()
+    on: str = ""
+    """The day on which units, mandates and the like must hold; empty is the day of `at`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,16 @@ class Decision:
     """Only chains that found a unit of their own."""
     chains: tuple[int, ...] = ()
     """Which of the rule's supporting chains each of them answers, counted from 1."""
+
+
+def day_of(at: datetime) -> str:
+    """Return the day in Thailand, as periods are written."""
+    return (at.astimezone(UTC) + THAI_TIME).date().isoformat()
+
+
+def instant_of(at: datetime) -> str:
+    """Return the instant as `Capacity.stated_at` is written: in UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Decider:
@@ -90,10 +103,12 @@ class Decider:
         answer = resolve(snapshot, query, targets, chains.fallback)
         return Decision(chains.rule, chains.reason, answer, ())
 
+    def open_calendars(self, at: datetime) -> frozenset[str]:
+        """Return the calendars that are open; `ValueError` outside the years they know."""
+        return frozenset(code for code, hours in self._calendars.items() if hours.is_open(at))
+
     def _prepare(self, question: Question) -> tuple[Route, Query]:
-        open_now = frozenset(
-            code for code, hours in self._calendars.items() if hours.is_open(question.at)
-        )
+        open_now = self.open_calendars(question.at)
         chains = self._route(
             Facts(
                 problem_type=question.problem_type,
@@ -113,6 +128,9 @@ class Decider:
             declined=question.declined,
             taking_part=question.taking_part,
             languages=question.languages,
+            on=question.on or day_of(question.at),
+            capacity_since=instant_of(question.at - self.policies.coverage.capacity_fresh_for),
+            capacity_until=instant_of(question.at),
         )
 
 

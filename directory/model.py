@@ -14,6 +14,8 @@ from hashlib import sha256
 from math import cos, hypot, radians
 from operator import attrgetter
 
+from directory.dated import Affiliation, Capacity, Mandate
+
 COUNTRY = "TH"
 """The coverage code of a unit that answers for every area."""
 ALL_DAY = "24x7"
@@ -65,6 +67,16 @@ class Unit:
     suspended: bool
     synthetic: bool
     """Made up for the sandbox; never a real unit."""
+    target_groups: tuple[str, ...] = ()
+    """Whom it serves in particular: `child`, `woman`, `elder`, `disability`; empty is everybody."""
+    valid_from: str = ""
+    """The first day on which it is there; empty is always."""
+    valid_until: str = ""
+    """The day from which it is there no more."""
+    affiliations: tuple[Affiliation, ...] = ()
+    """Its owners one after the other; `affiliation` is today's."""
+    capacity: tuple[Capacity, ...] = ()
+    mandates: tuple[Mandate, ...] = ()
 
     @property
     def point(self) -> Point:
@@ -102,12 +114,20 @@ def distance_km(a: Point, b: Point) -> float:
 
 
 _fields_of = attrgetter(*Unit.__slots__)
+_FIRST_FIELDS = Unit.__slots__.index("target_groups")
+_NOTHING_MORE = ((), "", "", (), (), ())
 
 
 def canonical(units: Iterable[Unit]) -> Iterator[bytes]:
-    """Yield each unit as one line of JSON in the order of ids: equal registries, equal bytes."""
+    """Yield each unit as one line of JSON in the order of ids: equal registries, equal bytes.
+
+    Fields that came later are left out where they say nothing: older digests stay what they were.
+    """
     for unit in sorted(units, key=lambda u: u.id):
-        line = json.dumps(_fields_of(unit), ensure_ascii=False, separators=(",", ":"))
+        fields = _fields_of(unit)
+        if fields[_FIRST_FIELDS:] == _NOTHING_MORE:
+            fields = fields[:_FIRST_FIELDS]
+        line = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
         yield line.encode() + b"\n"
 
 
@@ -138,6 +158,8 @@ class Snapshot:
     """To the units whose coverage names exactly that area."""
     by_province: Mapping[Kind, UnitsByArea]
     """To the units that stand there."""
+    mandated: Mapping[Kind, Mapping[str, tuple[tuple[Mandate, Unit], ...]]]
+    """To the units to which a governor gave that area, with the dates between which it holds."""
     centres: Mapping[str, Point]
     """Districts to the middle of their units, provinces to their capital's: for want of a pin."""
     provinces: tuple[str, ...]
@@ -151,7 +173,14 @@ class Snapshot:
         by_id = {unit.id: unit for unit in sorted(units, key=lambda u: u.id)}
         covering: dict[Kind, dict[str, list[Unit]]] = defaultdict(lambda: defaultdict(list))
         standing: dict[Kind, dict[str, list[Unit]]] = defaultdict(lambda: defaultdict(list))
+        mandated: dict[Kind, dict[str, list[tuple[Mandate, Unit]]]] = {}
         for unit in by_id.values():
+            for mandate in unit.mandates:
+                if mandate.role not in unit.roles:
+                    continue  # an order to do what the unit does not do
+                kind = unit.agency, mandate.role, unit.unit_type
+                given = mandated.setdefault(kind, {}).setdefault(mandate.area, [])
+                given.append((mandate, unit))
             for role in unit.roles:
                 kind = unit.agency, role, unit.unit_type
                 standing[kind][unit.province].append(unit)
@@ -167,6 +196,10 @@ class Snapshot:
             unit_types=dict(unit_types),
             by_coverage=_frozen(covering),
             by_province=_frozen(standing),
+            mandated={
+                kind: {area: tuple(given) for area, given in areas.items()}
+                for kind, areas in mandated.items()
+            },
             centres=_centres(by_id.values()),
             provinces=tuple(sorted({unit.province for unit in by_id.values()})),
             desks={desk_key(unit): unit for unit in by_id.values() if unit.tier},

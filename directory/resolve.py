@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 
+from directory.dated import Mandate, holds, is_full
 from directory.model import COUNTRY, Kind, Place, Point, Snapshot, Unit, distance_km
 from policies.model import Target
 
@@ -28,6 +29,7 @@ ELIGIBLE, OPENS_LATER = "eligible", "opens_later"
 EXCLUDED, DECLINED_BEFORE, TAKES_PART = "excluded", "declined_before", "takes_part"
 SUSPENDED = "suspended"
 WRONG_PROBLEM, NOT_ON_DUTY = "wrong_problem", "not_on_duty"
+NOT_IN_FORCE, CAPACITY = "not_in_force", "capacity"
 DISTANCE, NO_COVERAGE = "distance", "no_coverage"
 EXPLAINED = 5
 """How many units passed over for one target are named: people read the explanation."""
@@ -52,6 +54,11 @@ class Query:
     languages: tuple[str, ...] = ()
     limit: int = 5
     """How many units to rank."""
+    on: str = ""
+    """The day on which periods are judged; empty judges none."""
+    capacity_since: str = ""
+    """The instant from which a stated capacity is believed; empty believes none."""
+    capacity_until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +139,33 @@ def step_names(chain: Sequence[Target]) -> list[str]:
 
 def why_not(unit: Unit, role: str, query: Query) -> str | None:
     """Return the code of the first reason against `unit`, or None when it can serve."""
-    names = {unit.id, f"agency:{unit.agency}"}
-    serves = role in ANY_PROBLEM or query.problem_type in unit.problem_types
-    on_duty = query.may_wait or unit.hours in query.open_calendars
-    reasons = (
-        (EXCLUDED, not names.isdisjoint(query.excluded)),
-        (DECLINED_BEFORE, unit.tier != LAST_RESORT and not names.isdisjoint(query.declined)),
-        (TAKES_PART, unit.id in query.taking_part),
-        (SUSPENDED, unit.suspended),
-        (WRONG_PROBLEM, not serves),
-        (NOT_ON_DUTY, not on_duty),
-    )
-    return next((code for code, holds in reasons if holds), None)
+    code: str | None = None
+    if _named(unit, query.excluded):
+        code = EXCLUDED
+    elif unit.tier != LAST_RESORT and _named(unit, query.declined):
+        code = DECLINED_BEFORE
+    elif unit.id in query.taking_part:
+        code = TAKES_PART
+    elif unit.suspended:
+        code = SUSPENDED
+    elif not holds(unit.valid_from, unit.valid_until, query.on):
+        code = NOT_IN_FORCE
+    elif role not in ANY_PROBLEM and query.problem_type not in unit.problem_types:
+        code = WRONG_PROBLEM
+    elif not query.may_wait and unit.hours not in query.open_calendars:
+        code = NOT_ON_DUTY
+    elif role not in ANY_PROBLEM and unit.capacity and _is_full(unit, query):
+        code = CAPACITY
+    return code
+
+
+def _named(unit: Unit, names: Collection[str]) -> bool:
+    return bool(names) and (unit.id in names or f"agency:{unit.agency}" in names)
+
+
+def _is_full(unit: Unit, query: Query) -> bool:
+    since, until = query.capacity_since, query.capacity_until
+    return bool(since) and is_full(unit.capacity, since=since, until=until)
 
 
 Rank = tuple[int, int, int, float, str]
@@ -204,7 +226,7 @@ def _circles(
     yield (
         [
             rank(unit, size)
-            for unit, size in _covering(snapshot, kinds, place)
+            for unit, size in _covering(snapshot, kinds, query)
             if _in_scope(unit, size, target.scope, place)
         ],
         False,
@@ -222,14 +244,26 @@ def _circles(
 
 
 def _covering(
-    snapshot: Snapshot, kinds: Sequence[Kind], place: Place
+    snapshot: Snapshot, kinds: Sequence[Kind], query: Query
 ) -> Iterable[tuple[Unit, int]]:
     """Return each unit that answers for the place with the size of the smallest such area."""
+    place = query.place
     found: dict[str, tuple[Unit, int]] = {}
     for size, area in enumerate((place.subdistrict, place.district, place.province, COUNTRY)):
         for unit in snapshot.covering(kinds, area):
             found.setdefault(unit.id, (unit, size))
+        if snapshot.mandated:
+            for kind in kinds:
+                for mandate, unit in snapshot.mandated.get(kind, {}).get(area, ()):
+                    if is_given(mandate, query):
+                        found.setdefault(unit.id, (unit, size))
     return found.values()
+
+
+def is_given(mandate: Mandate, query: Query) -> bool:
+    """Return whether a governor's order holds for the question."""
+    for_this = not mandate.problem_types or query.problem_type in mandate.problem_types
+    return for_this and holds(mandate.since, mandate.until, query.on)
 
 
 def _in_scope(unit: Unit, size: int, scope: str, place: Place) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sys import intern
 
+from directory.dated import Affiliation, Capacity, Mandate
 from directory.model import Place, Unit
 from songtor.registry.v1 import registry_pb2
 from songtor.type.v1 import type_pb2
@@ -39,6 +40,12 @@ def unit_to(unit: Unit) -> registry_pb2.Unit:
         tier=unit.tier,
         suspended=unit.suspended,
         synthetic=unit.synthetic,
+        target_groups=unit.target_groups,
+        valid_from=unit.valid_from,
+        valid_until=unit.valid_until,
+        affiliations=[registry_pb2.Affiliation(**a._asdict()) for a in unit.affiliations],
+        capacity=[registry_pb2.Capacity(**c._asdict()) for c in unit.capacity],
+        mandates=[registry_pb2.Mandate(**m._asdict()) for m in unit.mandates],
     )
 
 
@@ -72,6 +79,27 @@ def unit_from(message: registry_pb2.Unit) -> Unit:
         tier=intern(message.tier),
         suspended=message.suspended,
         synthetic=message.synthetic,
+        target_groups=tuple(map(intern, message.target_groups)),
+        valid_from=message.valid_from,
+        valid_until=message.valid_until,
+        affiliations=tuple(Affiliation(a.owner, a.since, a.until) for a in message.affiliations),
+        capacity=tuple(
+            Capacity(c.what, c.maximum, c.available, c.stated_at) for c in message.capacity
+        ),
+        mandates=tuple(map(_mandate_from, message.mandates)),
+    )
+
+
+def _mandate_from(message: registry_pb2.Mandate) -> Mandate:
+    return Mandate(
+        kind=message.kind,
+        area=message.area,
+        role=message.role,
+        problem_types=tuple(message.problem_types),
+        since=message.since,
+        until=message.until,
+        by=message.by,
+        reference=message.reference,
     )
 
 

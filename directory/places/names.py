@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import NamedTuple
 
 import geothai
 
@@ -27,3 +28,27 @@ def areas() -> frozenset[str]:
     for district, inside in districts().items():
         found.update((district[:2], district, *inside))
     return frozenset(found)
+
+
+class Name(NamedTuple):
+    th: str
+    en: str
+
+
+def full_name(code: str) -> tuple[Name, ...]:
+    """Return the names of an area and of those that hold it, the smallest first."""
+    codes = (code[:length] for length in (6, 4, 2) if length <= len(code))
+    return tuple(map(_name, codes))
+
+
+def post_codes(code: str) -> tuple[str, ...]:
+    """Return the post codes of a sub-district; nothing for a wider area."""
+    item = geothai.subdistrict(code) if len(code) == 6 else None
+    return tuple(item.postal_codes) if item else ()
+
+
+@cache
+def _name(code: str) -> Name:
+    find = {2: geothai.province, 4: geothai.district, 6: geothai.subdistrict}[len(code)]
+    area = find(code)
+    return Name(area.name_th, area.name_en) if area else Name(code, code)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from directory.model import COUNTRY, Place, Snapshot, Unit
 from directory.proof.asked import Asked
-from directory.resolve import DISTRICT, NATIONAL, PROVINCE, Query, step_names, why_not
+from directory.resolve import DISTRICT, NATIONAL, Query, is_given, step_names, why_not
 from policies.model import Target
 from policies.rules import BANGKOK
 
@@ -61,8 +61,9 @@ class Reach:
 class Answers:
     """Answers questions about one snapshot; what two questions have in common is found once."""
 
-    def __init__(self, snapshot: Snapshot, districts: Districts) -> None:
+    def __init__(self, snapshot: Snapshot, districts: Districts, on: str) -> None:
         self._snapshot = snapshot
+        self.on = on
         self._districts = districts
         self._reaches: dict[tuple[Target, str, frozenset[str], bool], Reach] = {}
         self._of_chains: dict[object, tuple[Answer, ...]] = {}
@@ -119,6 +120,7 @@ class Answers:
             problem_type=asked.problem_type,
             open_calendars=asked.hours.open_calendars,
             may_wait=waits,
+            on=self.on,
         )
         reach = Reach()
         types = target.unit_types or self._snapshot.unit_types.get((target.agency, target.role), ())
@@ -127,13 +129,15 @@ class Answers:
             for units in self._snapshot.by_province.get(kind, {}).values():
                 for unit in units:
                     if why_not(unit, target.role, query) is None:
-                        reach.add(unit, unit.coverage)
+                        given = [
+                            mandate.area
+                            for mandate in unit.mandates
+                            if mandate.role == target.role and is_given(mandate, query)
+                        ]
+                        reach.add(unit, [*unit.coverage, *given] if given else unit.coverage)
         return reach
 
 
 def names_of(asked: Asked) -> list[str]:
     """Return the names of a question's steps: its targets', then its fallback's."""
     return [*step_names(asked.targets), *step_names(asked.fallback)]
-
-
-__all__ = ["DISTRICT", "NATIONAL", "PROVINCE", "Answer", "Answers", "Districts", "names_of"]

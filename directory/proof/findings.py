@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from directory.dated import holds
 from directory.model import COUNTRY, Snapshot, Unit
 from directory.proof.answering import Answers, Districts, names_of
 from directory.proof.asked import Asked
@@ -74,13 +75,14 @@ def _is_accepted(asked: Asked, step: str, accepted: Sequence[Accepted]) -> bool:
 
 
 def of_jurisdictions(
-    snapshot: Snapshot, districts: Districts, coverage: Coverage
+    snapshot: Snapshot, districts: Districts, coverage: Coverage, on: str
 ) -> Iterator[Finding]:
     """Yield areas for which too few or too many units of a kind answer."""
     types = {code for row in coverage.jurisdictions for code in row.unit_types}
     covering: dict[tuple[str, str], list[Unit]] = defaultdict(list)
     for unit in snapshot.units.values():
-        if unit.unit_type in types and not unit.suspended:
+        in_force = not unit.suspended and holds(unit.valid_from, unit.valid_until, on)
+        if unit.unit_type in types and in_force:
             for area in unit.coverage:
                 covering[unit.unit_type, area].append(unit)
     for row in coverage.jurisdictions:

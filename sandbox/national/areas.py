@@ -5,15 +5,14 @@ Codes and names are GeoThai's (CC BY 4.0), points are GeoNames' (CC BY 4.0): see
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import geothai
 
 from directory.model import Point, distance_km
+from directory.places.seats import seats
 
 BANGKOK = "10"
 POLICE_REGIONS: Mapping[str, tuple[str, ...]] = {
@@ -76,7 +75,7 @@ class Province:
 @cache
 def provinces() -> Mapping[str, Province]:
     """Return all 77 provinces by code, in code order."""
-    points = _points()
+    points = seats()
     return {
         p.code: Province(
             p.code,
@@ -103,15 +102,6 @@ def provinces() -> Mapping[str, Province]:
 def outside_bangkok() -> tuple[Province, ...]:
     """Return the 76 provinces that have a provincial administration."""
     return tuple(p for p in provinces().values() if p.code != BANGKOK)
-
-
-def _points() -> dict[str, Point]:
-    path = Path(__file__).with_name("district_points.csv")
-    with path.open(encoding="utf-8", newline="") as file:
-        return {
-            row["district"]: (float(row["latitude"]), float(row["longitude"]))
-            for row in csv.DictReader(file)
-        }
 
 
 def largest_first(districts: Sequence[District]) -> list[District]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc.aio
 
 from directory.decide import Decider
+from directory.places.locate import Locator
 from directory.places.names import areas
 from mesh import service
 from mesh.service import Host
@@ -12,7 +13,9 @@ from policies import reader
 from services.registry.config import Settings
 from services.registry.current import Current
 from services.registry.domain.faults import Codes
-from services.registry.servicer import ALLOWED, SERVICE, Importer, RegistryServicer
+from services.registry.releases import Importer
+from services.registry.rota import Rota
+from services.registry.servicer import ALLOWED, SERVICE, RegistryServicer
 from services.registry.topology import STREAMS
 from songtor.registry.v1.registry_pb2_grpc import add_RegistryServiceServicer_to_server
 
@@ -26,7 +29,10 @@ async def build(host: Host, settings: Settings) -> None:
     current = Current(database)
     codes = Codes(policies, areas(), allow_synthetic=settings.env == "sandbox")
     importer = Importer(database, outbox, codes, host.clock)
-    servicer = RegistryServicer(current, Decider(policies), importer)
+    locator = Locator(settings.geo_dir)
+    servicer = RegistryServicer(
+        current, Decider(policies), importer, Rota(database, host.clock), locator
+    )
 
     def register(server: grpc.aio.Server) -> tuple[str, ...]:
         add_RegistryServiceServicer_to_server(servicer, server)

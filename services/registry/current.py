@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
 from functools import partial
 
 import structlog
 
 from directory.model import Snapshot, Unit
 from mesh.database import Database, Row
-from mesh.errors import FailedPreconditionError, UnavailableError
+from mesh.errors import FailedPreconditionError, NotFoundError, UnavailableError
 from services.registry import storage
 from services.registry.storage import Release
 
@@ -23,6 +24,7 @@ class Current:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._held: tuple[Release, Snapshot] | None = None
+        self._asked: tuple[Release, Snapshot] | None = None
         self._changed = asyncio.Condition()
         self._closed = False
 
@@ -47,6 +49,37 @@ class Current:
                 return
             rows = await storage.units_of(tx, release.version)
         await self._hold(release, await asyncio.to_thread(_indexed, release, rows))
+
+    async def at(self, at: datetime) -> tuple[Release, Snapshot]:
+        """Return the release that was in force at an instant, with its units."""
+        async with self._database.transaction() as tx:
+            release = await storage.release_at(tx, at)
+        if release is None:
+            raise NotFoundError("nothing was in force then", reason="NO_RELEASE_THEN")
+        return await self._read(release)
+
+    async def of(self, version: int) -> tuple[Release, Snapshot]:
+        """Return one release by its number, with its units."""
+        async with self._database.transaction() as tx:
+            release = await storage.release_of(tx, version)
+        if release is None:
+            raise NotFoundError("there is no such release", reason="NO_SUCH_RELEASE")
+        return await self._read(release)
+
+    async def history(self, unit_id: str) -> list[tuple[Unit, Release, Release | None]]:
+        """Return every version of a unit, the oldest first."""
+        async with self._database.transaction() as tx:
+            return await storage.history_of(tx, unit_id)
+
+    async def _read(self, release: Release) -> tuple[Release, Snapshot]:
+        """Read a release that may be an old one; the last that was asked for is kept."""
+        if self._is_held(release) and self.release() == release:
+            return self._both()
+        if self._asked is None or self._asked[0] != release:
+            async with self._database.transaction() as tx:
+                rows = await storage.units_of(tx, release.version)
+            self._asked = release, await asyncio.to_thread(_indexed, release, rows)
+        return self._asked
 
     async def take(self, release: Release, units: Iterable[Unit]) -> None:
         """Hold a release whose units are here already, unless something newer is held."""

@@ -16,6 +16,7 @@ release = sa.Table(
     sa.Column("released_at", sa.DateTime(timezone=True)),
     sa.Column("author", sa.Text),
     sa.Column("reason", sa.Text),
+    sa.Column("approved_by", sa.Text),
 )
 
 # One row for each version of a unit, from the release that brought it until the one that replaced
@@ -51,4 +52,39 @@ unit = sa.Table(
     sa.Column("tier", sa.Text),
     sa.Column("suspended", sa.Boolean),
     sa.Column("synthetic", sa.Boolean),
+    sa.Column("target_groups", JSONB),
+    sa.Column("valid_from", sa.Text),
+    sa.Column("valid_until", sa.Text),
+    sa.Column("affiliations", JSONB),
+    sa.Column("capacity", JSONB),
+    sa.Column("mandates", JSONB),
+)
+
+proposal = sa.Table(
+    "proposal",
+    metadata,
+    sa.Column("id", sa.Uuid),
+    sa.Column("digest", sa.Text),
+    sa.Column("base_version", sa.BigInteger),
+    sa.Column("unit_count", sa.Integer),
+    sa.Column("units", sa.LargeBinary),
+    sa.Column("author", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("proposed_at", sa.DateTime(timezone=True)),
+)
+
+duty_shift = sa.Table(
+    "duty_shift",
+    metadata,
+    sa.Column("id", sa.Uuid),
+    sa.Column("unit_id", sa.Text),
+    sa.Column("officer", sa.Text),
+    sa.Column("rank", sa.SmallInteger),
+    sa.Column("contact", sa.Text),
+    sa.Column("starts_at", sa.DateTime(timezone=True)),
+    sa.Column("ends_at", sa.DateTime(timezone=True)),
+    sa.Column("author", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("stated_at", sa.DateTime(timezone=True)),
+    sa.Column("withdrawn_at", sa.DateTime(timezone=True)),
 )

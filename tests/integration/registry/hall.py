@@ -22,7 +22,9 @@ from sandbox.national import national_units
 from services.registry import storage
 from services.registry.current import Current
 from services.registry.domain.faults import Codes
-from services.registry.servicer import ALLOWED, Importer, RegistryServicer
+from services.registry.releases import Importer
+from services.registry.rota import Rota
+from services.registry.servicer import ALLOWED, RegistryServicer
 from songtor.registry.v1 import registry_pb2, registry_pb2_grpc
 from tests.plumbing import open_database
 
@@ -45,7 +47,14 @@ class Registry:
 
     async def release(self, units: Sequence[Unit]) -> registry_pb2.Release:
         """Import a directory."""
-        return await import_units(self.channel, units, author="officer-1", reason="a test")
+        return await import_units(
+            self.channel,
+            units,
+            author="officer-1",
+            reason="a test",
+            approved_by="officer-2",
+            override_reason="a test's country is small",
+        )
 
     async def rows(self, statement: str) -> Sequence[Row]:
         """Look into the database."""
@@ -79,7 +88,7 @@ async def open_registry(address: str, *, port: int = 0) -> AsyncIterator[Registr
         )
         server = rpc.server(None, ALLOWED)
         registry_pb2_grpc.add_RegistryServiceServicer_to_server(
-            RegistryServicer(current, Decider(POLICIES), importer), server
+            RegistryServicer(current, Decider(POLICIES), importer, Rota(database, clock)), server
         )
         port = server.add_insecure_port(f"127.0.0.1:{port}")
         await server.start()

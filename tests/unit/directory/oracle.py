@@ -51,27 +51,38 @@ def _is_asked(unit: Unit, target: Target) -> bool:
 
 
 def _may_serve(unit: Unit, role: str, query: Query) -> bool:
-    agency = f"agency:{unit.agency}"
-    if unit.id in query.excluded or agency in query.excluded or unit.suspended:
-        return False
-    if unit.tier != "central" and (unit.id in query.declined or agency in query.declined):
-        return False
-    if unit.id in query.taking_part:
-        return False
-    if role not in ("front_line_1", "tier_desk") and query.problem_type not in unit.problem_types:
-        return False
-    return query.may_wait or unit.hours in query.open_calendars
+    names = {unit.id, f"agency:{unit.agency}"}
+    any_problem = role in ("front_line_1", "tier_desk")
+    said = [c for c in unit.capacity if "" < query.capacity_since <= c.stated_at]
+    is_full = bool(said) and sum(c.available for c in said) == 0
+    return not (
+        names & set(query.excluded)
+        or unit.suspended
+        or (unit.tier != "central" and names & set(query.declined))
+        or unit.id in query.taking_part
+        or (query.on and not unit.valid_from <= query.on < (unit.valid_until or "9"))
+        or not (any_problem or query.problem_type in unit.problem_types)
+        or (not any_problem and is_full)
+        or not (query.may_wait or unit.hours in query.open_calendars)
+    )
 
 
-def _covered_area(unit: Unit, query: Query) -> str | None:
+def _covered_area(unit: Unit, query: Query, target: Target) -> str | None:
     """Return the smallest area of the unit's coverage that holds the place."""
+    given = [
+        m.area
+        for m in unit.mandates
+        if m.role == target.role
+        and query.problem_type in (m.problem_types or (query.problem_type,))
+        and (not query.on or m.since <= query.on < (m.until or "9"))
+    ]
     known = [query.place.subdistrict, query.place.district, query.place.province, "TH"]
-    return next((area for area in known if area and area in unit.coverage), None)
+    return next((area for area in known if area and area in (*unit.coverage, *given)), None)
 
 
 def _circle(unit: Unit, units: Sequence[Unit], query: Query, target: Target) -> Circle | None:
     """Return how far out the unit is looked for, or None when the target does not reach it."""
-    area = _covered_area(unit, query)
+    area = _covered_area(unit, query, target)
     if area is not None:
         local = len(area) > 2 or unit.district == query.place.district
         if target.scope == "national" or (target.scope == "province" and area != "TH"):
@@ -87,7 +98,7 @@ def _circle(unit: Unit, units: Sequence[Unit], query: Query, target: Target) -> 
 
 
 def _rank(unit: Unit, units: Sequence[Unit], query: Query, target: Target) -> tuple[float, ...]:
-    area = _covered_area(unit, query)
+    area = _covered_area(unit, query, target)
     inside = _circle(unit, units, query, target) == (0,)
     size = {6: 0, 4: 1, 2: 3 if area == "TH" else 2}[len(area)] if area and inside else 4
     centre = _centre(units, query)

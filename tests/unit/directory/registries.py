@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from directory.dated import Capacity, Mandate
 from directory.model import Place, Unit
 from directory.resolve import Query
 from policies.model import Target
@@ -66,6 +67,25 @@ def some_of(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
     return st.lists(st.sampled_from(values), unique=True, max_size=3).map(tuple)
 
 
+DAYS = ("", "2026-01-01", "2026-03-02", "2026-06-01")
+mandates = st.builds(
+    Mandate,
+    kind=st.sampled_from(("area", "team", "overflow")),
+    area=st.sampled_from(AREAS).flatmap(lambda a: st.sampled_from([a, a[:4], a[:2]])),
+    role=st.sampled_from(ROLES),
+    problem_types=some_of(PROBLEMS),
+    since=st.sampled_from(DAYS),
+    until=st.sampled_from(DAYS),
+    by=st.just("governor"),
+    reference=st.just("1/2569"),
+)
+capacities = st.builds(
+    Capacity,
+    what=st.sampled_from(("bed", "place")),
+    maximum=st.just(5),
+    available=st.integers(0, 1),
+    stated_at=st.sampled_from(("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z")),
+)
 coverage = st.one_of(
     st.sampled_from(AREAS).flatmap(lambda a: st.sampled_from([a, a[:4], a[:2]])), st.just("TH")
 )
@@ -90,6 +110,10 @@ def registries(draw: st.DrawFn) -> tuple[Unit, ...]:
             hours=draw(st.sampled_from(("24x7", "th-gov"))),
             suspended=draw(st.integers(0, 5)) == 0,
             tier=draw(st.sampled_from(("", "", "central"))),
+            valid_from=draw(st.sampled_from(DAYS)),
+            valid_until=draw(st.sampled_from(DAYS)),
+            capacity=tuple(draw(st.lists(capacities, max_size=2))),
+            mandates=tuple(draw(st.lists(mandates, max_size=2))),
         )
         for number in range(count)
     )
@@ -120,6 +144,9 @@ queries = st.builds(
     taking_part=st.frozensets(names, max_size=1),
     languages=some_of(LANGUAGES),
     limit=st.integers(1, 4),
+    on=st.sampled_from(DAYS),
+    capacity_since=st.sampled_from(("", "2026-03-01T12:00:00Z")),
+    capacity_until=st.just("2026-03-02T12:00:00Z"),
 )
 
 targets = st.builds(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 
+from directory.dated import Mandate
 from directory.model import Place, Snapshot, canonical, digest_of, distance_km
 from tests.unit.directory.registries import registries, unit
 
@@ -75,3 +78,16 @@ def test_a_place_without_a_pin_is_the_middle_of_its_district_else_of_the_capital
 
 def test_chiang_mai_is_some_582_km_from_bangkok():
     assert distance_km((18.79, 98.98), (13.75, 100.5)) == pytest.approx(582, abs=4)
+
+
+def test_a_unit_that_says_nothing_new_has_the_line_it_always_had() -> None:
+    plain = unit("a", "500101")
+    later = replace(plain, valid_from="2026-03-01")
+    assert next(canonical([plain])).count(b",") < next(canonical([later])).count(b",")
+    assert b"target_groups" not in next(canonical([plain]))
+    assert digest_of([plain]) != digest_of([later])
+
+
+def test_a_mandate_to_do_what_a_unit_does_not_do_gives_it_nothing() -> None:
+    order = Mandate("team", "5007", "shelter", (), "", "", "governor", "1/2569")
+    assert Snapshot.of(1, [unit("a", "500101", mandates=(order,))]).mandated == {}

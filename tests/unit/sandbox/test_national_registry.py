@@ -232,7 +232,7 @@ def test_border_shelters_speak_the_language_across_the_border():
 
 
 def test_every_point_of_a_district_names_its_source():
-    path = Path("sandbox/national/district_points.csv")
+    path = Path("directory/places/seats.csv")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     codes = [d.code for p in provinces().values() for d in p.districts]

@@ -21,6 +21,122 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class Affiliation(_message.Message):
+    """Who owned a unit, and when. Days are "2026-03-01"; a period ends before `until`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    """The owner's code."""
+    since: _builtins.str
+    """First day, or empty."""
+    until: _builtins.str
+    """The day from which it is so no more, or empty."""
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+        since: _builtins.str = ...,
+        until: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner", "since", b"since", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Affiliation: _TypeAlias = Affiliation  # noqa: Y015
+
+@_typing.final
+class Capacity(_message.Message):
+    """How much room a unit said it has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHAT_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    STATED_AT_FIELD_NUMBER: _builtins.int
+    what: _builtins.str
+    """What: "bed", "place"."""
+    maximum: _builtins.int
+    """How much there is."""
+    available: _builtins.int
+    """How much of it is free."""
+    stated_at: _builtins.str
+    """When that was said, as "2026-03-01T08:00:00Z"; old words are no knowledge."""
+    def __init__(
+        self,
+        *,
+        what: _builtins.str = ...,
+        maximum: _builtins.int = ...,
+        available: _builtins.int = ...,
+        stated_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "maximum", b"maximum", "stated_at", b"stated_at", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Capacity: _TypeAlias = Capacity  # noqa: Y015
+
+@_typing.final
+class Mandate(_message.Message):
+    """What a governor gave a unit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    AREA_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    PROBLEM_TYPES_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """"area", "team" or "overflow"."""
+    area: _builtins.str
+    """The DOPA code of the area."""
+    role: _builtins.str
+    """The role it is to play there."""
+    since: _builtins.str
+    """First day, or empty."""
+    until: _builtins.str
+    """The day from which it holds no more, or empty."""
+    by: _builtins.str
+    """Whose order it is: an office."""
+    reference: _builtins.str
+    """Number of the order."""
+    @_builtins.property
+    def problem_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For which problems; empty is all that it serves."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        area: _builtins.str = ...,
+        role: _builtins.str = ...,
+        problem_types: _abc.Iterable[_builtins.str] | None = ...,
+        since: _builtins.str = ...,
+        until: _builtins.str = ...,
+        by: _builtins.str = ...,
+        reference: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["area", b"area", "by", b"by", "kind", b"kind", "problem_types", b"problem_types", "reference", b"reference", "role", b"role", "since", b"since", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Mandate: _TypeAlias = Mandate  # noqa: Y015
+
+@_typing.final
 class Unit(_message.Message):
     """One unit: a desk that takes reports, serves people, or is told when others are late."""
 
@@ -68,6 +184,12 @@ class Unit(_message.Message):
     SYNTHETIC_FIELD_NUMBER: _builtins.int
     TIER_FIELD_NUMBER: _builtins.int
     AFFILIATION_FIELD_NUMBER: _builtins.int
+    TARGET_GROUPS_FIELD_NUMBER: _builtins.int
+    VALID_FROM_FIELD_NUMBER: _builtins.int
+    VALID_UNTIL_FIELD_NUMBER: _builtins.int
+    AFFILIATIONS_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    MANDATES_FIELD_NUMBER: _builtins.int
     unit_id: _builtins.str
     """Stable id, as "TH-RTP-5001-001"."""
     name_th: _builtins.str
@@ -100,6 +222,10 @@ class Unit(_message.Message):
     """Tier it is a desk of: central, ministry, province; empty for other units."""
     affiliation: _builtins.str
     """Who owns it today: its ministry, or "provincial_administration"."""
+    valid_from: _builtins.str
+    """First day on which it is there, or empty."""
+    valid_until: _builtins.str
+    """The day from which it is there no more, or empty."""
     @_builtins.property
     def external_ids(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Ids that others know it by: "hcode5", "hcode9", "police", "dopa"."""
@@ -123,6 +249,22 @@ class Unit(_message.Message):
     @_builtins.property
     def coverage(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """DOPA codes of the areas it answers for; "TH" is the whole country."""
+
+    @_builtins.property
+    def target_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom it serves in particular; empty is everybody."""
+
+    @_builtins.property
+    def affiliations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Affiliation]:
+        """Its owners one after the other."""
+
+    @_builtins.property
+    def capacity(self) -> _containers.RepeatedCompositeFieldContainer[Global___Capacity]:
+        """How much room it said it has."""
+
+    @_builtins.property
+    def mandates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Mandate]:
+        """What governors gave it."""
 
     def __init__(
         self,
@@ -149,10 +291,16 @@ class Unit(_message.Message):
         synthetic: _builtins.bool = ...,
         tier: _builtins.str = ...,
         affiliation: _builtins.str = ...,
+        target_groups: _abc.Iterable[_builtins.str] | None = ...,
+        valid_from: _builtins.str = ...,
+        valid_until: _builtins.str = ...,
+        affiliations: _abc.Iterable[Global___Affiliation] | None = ...,
+        capacity: _abc.Iterable[Global___Capacity] | None = ...,
+        mandates: _abc.Iterable[Global___Mandate] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "affiliation", b"affiliation", "agency", b"agency", "coverage", b"coverage", "email", b"email", "external_ids", b"external_ids", "hours", b"hours", "is_intake", b"is_intake", "languages", b"languages", "ministry", b"ministry", "name_en", b"name_en", "name_th", b"name_th", "parent_id", b"parent_id", "phone", b"phone", "place", b"place", "problem_types", b"problem_types", "roles", b"roles", "suspended", b"suspended", "synthetic", b"synthetic", "tier", b"tier", "unit_id", b"unit_id", "unit_type", b"unit_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "affiliation", b"affiliation", "affiliations", b"affiliations", "agency", b"agency", "capacity", b"capacity", "coverage", b"coverage", "email", b"email", "external_ids", b"external_ids", "hours", b"hours", "is_intake", b"is_intake", "languages", b"languages", "mandates", b"mandates", "ministry", b"ministry", "name_en", b"name_en", "name_th", b"name_th", "parent_id", b"parent_id", "phone", b"phone", "place", b"place", "problem_types", b"problem_types", "roles", b"roles", "suspended", b"suspended", "synthetic", b"synthetic", "target_groups", b"target_groups", "tier", b"tier", "unit_id", b"unit_id", "unit_type", b"unit_type", "valid_from", b"valid_from", "valid_until", b"valid_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -168,12 +316,21 @@ class Release(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     UNIT_COUNT_FIELD_NUMBER: _builtins.int
     RELEASED_AT_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    APPROVED_BY_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Grows by one with each release."""
     digest: _builtins.str
     """SHA-256 over the canonical units, hex."""
     unit_count: _builtins.int
     """How many units it holds."""
+    author: _builtins.str
+    """Who released it."""
+    reason: _builtins.str
+    """Why."""
+    approved_by: _builtins.str
+    """The second person, where there was one."""
     @_builtins.property
     def released_at(self) -> _timestamp_pb2.Timestamp:
         """When it was released."""
@@ -185,10 +342,13 @@ class Release(_message.Message):
         digest: _builtins.str = ...,
         unit_count: _builtins.int = ...,
         released_at: _timestamp_pb2.Timestamp | None = ...,
+        author: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        approved_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["released_at", b"released_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "released_at", b"released_at", "unit_count", b"unit_count", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_by", b"approved_by", "author", b"author", "digest", b"digest", "reason", b"reason", "released_at", b"released_at", "unit_count", b"unit_count", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -201,20 +361,66 @@ class GetUnitRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     UNIT_ID_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    WITH_HISTORY_FIELD_NUMBER: _builtins.int
     unit_id: _builtins.str
     """The unit."""
+    with_history: _builtins.bool
+    """Whether to list every version of the unit, too."""
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """As of the release in force at this instant; the current one when unset."""
+
     def __init__(
         self,
         *,
         unit_id: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        with_history: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["unit_id", b"unit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "unit_id", b"unit_id", "with_history", b"with_history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetUnitRequest: _TypeAlias = GetUnitRequest  # noqa: Y015
+
+@_typing.final
+class UnitVersion(_message.Message):
+    """One version of a unit: what it was from one release until another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def unit(self) -> Global___Unit:
+        """The unit as it was."""
+
+    @_builtins.property
+    def since(self) -> Global___Release:
+        """The release that brought this version."""
+
+    @_builtins.property
+    def until(self) -> Global___Release:
+        """The release that ended it; unset while it is in force."""
+
+    def __init__(
+        self,
+        *,
+        unit: Global___Unit | None = ...,
+        since: Global___Release | None = ...,
+        until: Global___Release | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "unit", b"unit", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "unit", b"unit", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnitVersion: _TypeAlias = UnitVersion  # noqa: Y015
 
 @_typing.final
 class GetUnitResponse(_message.Message):
@@ -224,6 +430,7 @@ class GetUnitResponse(_message.Message):
 
     UNIT_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def unit(self) -> Global___Unit:
         """The unit."""
@@ -232,15 +439,20 @@ class GetUnitResponse(_message.Message):
     def release(self) -> Global___Release:
         """The release it was read from."""
 
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnitVersion]:
+        """Every version, the oldest first, when asked for."""
+
     def __init__(
         self,
         *,
         unit: Global___Unit | None = ...,
         release: Global___Release | None = ...,
+        history: _abc.Iterable[Global___UnitVersion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["release", b"release", "unit", b"unit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["release", b"release", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["history", b"history", "release", b"release", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -257,6 +469,7 @@ class ListUnitsRequest(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     agency: _builtins.str
     """Only this agency's."""
     province_code: _builtins.str
@@ -267,6 +480,10 @@ class ListUnitsRequest(_message.Message):
     """At most 1,000; 0 means 100."""
     page_token: _builtins.str
     """From the last answer; empty for the first page."""
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """As of the release in force at this instant; the current one when unset."""
+
     def __init__(
         self,
         *,
@@ -275,10 +492,11 @@ class ListUnitsRequest(_message.Message):
         role: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "page_size", b"page_size", "page_token", b"page_token", "province_code", b"province_code", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "as_of", b"as_of", "page_size", b"page_size", "page_token", b"page_token", "province_code", b"province_code", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -508,16 +726,21 @@ Global___ResolveUnitsResponse: _TypeAlias = ResolveUnitsResponse  # noqa: Y015
 
 @_typing.final
 class GetSnapshotRequest(_message.Message):
-    """Asks for the current release."""
+    """Asks for a release."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Which one; 0 is the current one."""
     def __init__(
         self,
+        *,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -603,10 +826,16 @@ class ImportUnitsRequest(_message.Message):
     AUTHOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     UNITS_FIELD_NUMBER: _builtins.int
+    APPROVED_BY_FIELD_NUMBER: _builtins.int
+    OVERRIDE_REASON_FIELD_NUMBER: _builtins.int
     author: _builtins.str
     """Who releases; required on the first chunk."""
     reason: _builtins.str
     """Why; required on the first chunk."""
+    approved_by: _builtins.str
+    """The second person, on the first chunk; needed outside a sandbox, and never the author."""
+    override_reason: _builtins.str
+    """Why gaps that it opens are taken, on the first chunk; counts only with a second person."""
     @_builtins.property
     def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___Unit]:
         """Up to 1,000 units."""
@@ -617,10 +846,12 @@ class ImportUnitsRequest(_message.Message):
         author: _builtins.str = ...,
         reason: _builtins.str = ...,
         units: _abc.Iterable[Global___Unit] | None = ...,
+        approved_by: _builtins.str = ...,
+        override_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "reason", b"reason", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_by", b"approved_by", "author", b"author", "override_reason", b"override_reason", "reason", b"reason", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -649,3 +880,529 @@ class ImportUnitsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ImportUnitsResponse: _TypeAlias = ImportUnitsResponse  # noqa: Y015
+
+@_typing.final
+class ProposeReleaseRequest(_message.Message):
+    """A chunk of a proposed directory; the first carries author and reason."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    author: _builtins.str
+    """Who proposes; required on the first chunk."""
+    reason: _builtins.str
+    """Why; required on the first chunk."""
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___Unit]:
+        """Up to 1,000 units."""
+
+    def __init__(
+        self,
+        *,
+        author: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        units: _abc.Iterable[Global___Unit] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "reason", b"reason", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeReleaseRequest: _TypeAlias = ProposeReleaseRequest  # noqa: Y015
+
+@_typing.final
+class ProposeReleaseResponse(_message.Message):
+    """What a proposal would change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    BASE_VERSION_FIELD_NUMBER: _builtins.int
+    ADDED_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    OPENED_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    proposal_id: _builtins.str
+    """Names the proposal for who approves it."""
+    digest: _builtins.str
+    """SHA-256 over its canonical units."""
+    base_version: _builtins.int
+    """The release it was compared with; 0 when there is none."""
+    added: _builtins.int
+    """How many units would begin, be otherwise, and end."""
+    changed: _builtins.int
+    """See `added`."""
+    ended: _builtins.int
+    """See `added`."""
+    closed: _builtins.int
+    """What is wrong now and would be no more."""
+    @_builtins.property
+    def opened(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProofFinding]:
+        """What would be wrong that is not wrong now."""
+
+    def __init__(
+        self,
+        *,
+        proposal_id: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        base_version: _builtins.int = ...,
+        added: _builtins.int = ...,
+        changed: _builtins.int = ...,
+        ended: _builtins.int = ...,
+        opened: _abc.Iterable[Global___ProofFinding] | None = ...,
+        closed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "base_version", b"base_version", "changed", b"changed", "closed", b"closed", "digest", b"digest", "ended", b"ended", "opened", b"opened", "proposal_id", b"proposal_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeReleaseResponse: _TypeAlias = ProposeReleaseResponse  # noqa: Y015
+
+@_typing.final
+class ProofFinding(_message.Message):
+    """One thing that the coverage proof found wrong."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    SUBDISTRICTS_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """gap, unnamed_fallback, unsupported, missing_unit, overlap."""
+    what: _builtins.str
+    """The question or the unit types."""
+    place: _builtins.str
+    """A DOPA code."""
+    subdistricts: _builtins.int
+    """How many sub-districts."""
+    detail: _builtins.str
+    """What was found instead."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        what: _builtins.str = ...,
+        place: _builtins.str = ...,
+        subdistricts: _builtins.int = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "kind", b"kind", "place", b"place", "subdistricts", b"subdistricts", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProofFinding: _TypeAlias = ProofFinding  # noqa: Y015
+
+@_typing.final
+class ApproveReleaseRequest(_message.Message):
+    """A second person's word."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    APPROVER_FIELD_NUMBER: _builtins.int
+    OVERRIDE_REASON_FIELD_NUMBER: _builtins.int
+    proposal_id: _builtins.str
+    """The proposal."""
+    approver: _builtins.str
+    """Who approves; never its author."""
+    override_reason: _builtins.str
+    """Why gaps that it opens are taken; required when it opens any."""
+    def __init__(
+        self,
+        *,
+        proposal_id: _builtins.str = ...,
+        approver: _builtins.str = ...,
+        override_reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver", b"approver", "override_reason", b"override_reason", "proposal_id", b"proposal_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveReleaseRequest: _TypeAlias = ApproveReleaseRequest  # noqa: Y015
+
+@_typing.final
+class ApproveReleaseResponse(_message.Message):
+    """The release that is now in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELEASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def release(self) -> Global___Release:
+        """The release."""
+
+    def __init__(
+        self,
+        *,
+        release: Global___Release | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["release", b"release"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["release", b"release"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveReleaseResponse: _TypeAlias = ApproveReleaseResponse  # noqa: Y015
+
+@_typing.final
+class PlaceQuery(_message.Message):
+    """One thing to find: a pin, words, or a code; codes win over words, a pin over both."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """An address as somebody wrote it, in Thai or English."""
+    code: _builtins.str
+    """A DOPA code of two, four or six digits."""
+    @_builtins.property
+    def point(self) -> _type_pb2.GeoPoint:
+        """A pin."""
+
+    def __init__(
+        self,
+        *,
+        point: _type_pb2.GeoPoint | None = ...,
+        text: _builtins.str = ...,
+        code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["point", b"point"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "point", b"point", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceQuery: _TypeAlias = PlaceQuery  # noqa: Y015
+
+@_typing.final
+class PlaceCandidate(_message.Message):
+    """One area that may be meant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: _builtins.int
+    NAME_TH_FIELD_NUMBER: _builtins.int
+    NAME_EN_FIELD_NUMBER: _builtins.int
+    POST_CODES_FIELD_NUMBER: _builtins.int
+    DISTANCE_KM_FIELD_NUMBER: _builtins.int
+    APPROXIMATE_FIELD_NUMBER: _builtins.int
+    name_th: _builtins.str
+    """Names in Thai and English, from the smallest area to the province."""
+    name_en: _builtins.str
+    """See `name_th`."""
+    distance_km: _builtins.float
+    """How far the pin is from the area; 0 inside."""
+    approximate: _builtins.bool
+    """The area is a guess that a person should check."""
+    @_builtins.property
+    def place(self) -> _type_pb2.Place:
+        """Its codes, as far as they are known."""
+
+    @_builtins.property
+    def post_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Post codes, where the sub-district is known."""
+
+    def __init__(
+        self,
+        *,
+        place: _type_pb2.Place | None = ...,
+        name_th: _builtins.str = ...,
+        name_en: _builtins.str = ...,
+        post_codes: _abc.Iterable[_builtins.str] | None = ...,
+        distance_km: _builtins.float = ...,
+        approximate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approximate", b"approximate", "distance_km", b"distance_km", "name_en", b"name_en", "name_th", b"name_th", "place", b"place", "post_codes", b"post_codes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceCandidate: _TypeAlias = PlaceCandidate  # noqa: Y015
+
+@_typing.final
+class LocatedPlace(_message.Message):
+    """What was found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUALITY_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    quality: _builtins.str
+    """inside, border, approximate, offshore, abroad, match, ambiguous, unknown."""
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlaceCandidate]:
+        """What may be meant, the nearest or likeliest first."""
+
+    def __init__(
+        self,
+        *,
+        quality: _builtins.str = ...,
+        candidates: _abc.Iterable[Global___PlaceCandidate] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "quality", b"quality"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LocatedPlace: _TypeAlias = LocatedPlace  # noqa: Y015
+
+@_typing.final
+class LocatePlacesRequest(_message.Message):
+    """Up to 1,000 things to find."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def places(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlaceQuery]:
+        """They."""
+
+    def __init__(
+        self,
+        *,
+        places: _abc.Iterable[Global___PlaceQuery] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["places", b"places"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LocatePlacesRequest: _TypeAlias = LocatePlacesRequest  # noqa: Y015
+
+@_typing.final
+class LocatePlacesResponse(_message.Message):
+    """In the order of the questions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def places(self) -> _containers.RepeatedCompositeFieldContainer[Global___LocatedPlace]:
+        """What was found."""
+
+    def __init__(
+        self,
+        *,
+        places: _abc.Iterable[Global___LocatedPlace] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["places", b"places"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LocatePlacesResponse: _TypeAlias = LocatePlacesResponse  # noqa: Y015
+
+@_typing.final
+class DutyShift(_message.Message):
+    """One turn of duty: who answers at a unit between two instants."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    OFFICER_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    CONTACT_FIELD_NUMBER: _builtins.int
+    STARTS_AT_FIELD_NUMBER: _builtins.int
+    ENDS_AT_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    """The unit."""
+    officer: _builtins.str
+    """An officer's id: no name."""
+    rank: _builtins.int
+    """0 is who answers, 1 the first deputy, and so on."""
+    contact: _builtins.str
+    """How to reach the officer at work: an e-mail address or a phone number."""
+    @_builtins.property
+    def starts_at(self) -> _timestamp_pb2.Timestamp:
+        """Begins."""
+
+    @_builtins.property
+    def ends_at(self) -> _timestamp_pb2.Timestamp:
+        """Ends before."""
+
+    def __init__(
+        self,
+        *,
+        unit_id: _builtins.str = ...,
+        officer: _builtins.str = ...,
+        rank: _builtins.int = ...,
+        contact: _builtins.str = ...,
+        starts_at: _timestamp_pb2.Timestamp | None = ...,
+        ends_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ends_at", b"ends_at", "starts_at", b"starts_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "ends_at", b"ends_at", "officer", b"officer", "rank", b"rank", "starts_at", b"starts_at", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DutyShift: _TypeAlias = DutyShift  # noqa: Y015
+
+@_typing.final
+class SetDutyRequest(_message.Message):
+    """A new rota; the turns of these units that begin later than now are replaced."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    UNIT_IDS_FIELD_NUMBER: _builtins.int
+    SHIFTS_FIELD_NUMBER: _builtins.int
+    author: _builtins.str
+    """Who says so."""
+    reason: _builtins.str
+    """Why."""
+    @_builtins.property
+    def unit_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The units whose rota this is; their earlier words about the future are withdrawn."""
+
+    @_builtins.property
+    def shifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DutyShift]:
+        """Up to 10,000 turns."""
+
+    def __init__(
+        self,
+        *,
+        author: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        unit_ids: _abc.Iterable[_builtins.str] | None = ...,
+        shifts: _abc.Iterable[Global___DutyShift] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "reason", b"reason", "shifts", b"shifts", "unit_ids", b"unit_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDutyRequest: _TypeAlias = SetDutyRequest  # noqa: Y015
+
+@_typing.final
+class SetDutyResponse(_message.Message):
+    """The rota is in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKEN_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_FIELD_NUMBER: _builtins.int
+    taken: _builtins.int
+    """How many turns were taken."""
+    withdrawn: _builtins.int
+    """How many earlier turns were withdrawn."""
+    def __init__(
+        self,
+        *,
+        taken: _builtins.int = ...,
+        withdrawn: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["taken", b"taken", "withdrawn", b"withdrawn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDutyResponse: _TypeAlias = SetDutyResponse  # noqa: Y015
+
+@_typing.final
+class GetDutyRequest(_message.Message):
+    """Who is on duty?"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_IDS_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def unit_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The units."""
+
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        unit_ids: _abc.Iterable[_builtins.str] | None = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "unit_ids", b"unit_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDutyRequest: _TypeAlias = GetDutyRequest  # noqa: Y015
+
+@_typing.final
+class UnitDuty(_message.Message):
+    """One unit's answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: _builtins.int
+    IS_OPEN_FIELD_NUMBER: _builtins.int
+    ON_DUTY_FIELD_NUMBER: _builtins.int
+    unit_id: _builtins.str
+    """The unit."""
+    is_open: _builtins.bool
+    """Whether its calendar is open at that instant."""
+    @_builtins.property
+    def on_duty(self) -> _containers.RepeatedCompositeFieldContainer[Global___DutyShift]:
+        """Who is on duty, who answers first, then the deputies; empty when no rota says so."""
+
+    def __init__(
+        self,
+        *,
+        unit_id: _builtins.str = ...,
+        is_open: _builtins.bool = ...,
+        on_duty: _abc.Iterable[Global___DutyShift] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_open", b"is_open", "on_duty", b"on_duty", "unit_id", b"unit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnitDuty: _TypeAlias = UnitDuty  # noqa: Y015
+
+@_typing.final
+class GetDutyResponse(_message.Message):
+    """In the order of the question."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNITS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnitDuty]:
+        """The units."""
+
+    def __init__(
+        self,
+        *,
+        units: _abc.Iterable[Global___UnitDuty] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDutyResponse: _TypeAlias = GetDutyResponse  # noqa: Y015

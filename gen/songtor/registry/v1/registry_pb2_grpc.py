@@ -65,6 +65,31 @@ class RegistryServiceStub:
                 request_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ImportUnitsRequest.SerializeToString,
                 response_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ImportUnitsResponse.FromString,
                 _registered_method=True)
+        self.ProposeRelease = channel.stream_unary(
+                '/songtor.registry.v1.RegistryService/ProposeRelease',
+                request_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ProposeReleaseRequest.SerializeToString,
+                response_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ProposeReleaseResponse.FromString,
+                _registered_method=True)
+        self.ApproveRelease = channel.unary_unary(
+                '/songtor.registry.v1.RegistryService/ApproveRelease',
+                request_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ApproveReleaseRequest.SerializeToString,
+                response_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ApproveReleaseResponse.FromString,
+                _registered_method=True)
+        self.LocatePlaces = channel.unary_unary(
+                '/songtor.registry.v1.RegistryService/LocatePlaces',
+                request_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.LocatePlacesRequest.SerializeToString,
+                response_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.LocatePlacesResponse.FromString,
+                _registered_method=True)
+        self.SetDuty = channel.unary_unary(
+                '/songtor.registry.v1.RegistryService/SetDuty',
+                request_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.SetDutyRequest.SerializeToString,
+                response_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.SetDutyResponse.FromString,
+                _registered_method=True)
+        self.GetDuty = channel.unary_unary(
+                '/songtor.registry.v1.RegistryService/GetDuty',
+                request_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.GetDutyRequest.SerializeToString,
+                response_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.GetDutyResponse.FromString,
+                _registered_method=True)
 
 
 class RegistryServiceServicer:
@@ -113,6 +138,41 @@ class RegistryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProposeRelease(self, request_iterator, context):
+        """Lays a new directory before a second person: checked, proved and compared, not in force.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveRelease(self, request, context):
+        """Puts a proposed directory in force, by another person than its author.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LocatePlaces(self, request, context):
+        """Finds the areas that hold up to 1,000 pins, addresses or codes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetDuty(self, request, context):
+        """Replaces the duty rota of some units, all or nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDuty(self, request, context):
+        """Says who is on duty at units at an instant, deputies included.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RegistryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -145,6 +205,31 @@ def add_RegistryServiceServicer_to_server(servicer, server):
                     servicer.ImportUnits,
                     request_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ImportUnitsRequest.FromString,
                     response_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ImportUnitsResponse.SerializeToString,
+            ),
+            'ProposeRelease': grpc.stream_unary_rpc_method_handler(
+                    servicer.ProposeRelease,
+                    request_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ProposeReleaseRequest.FromString,
+                    response_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ProposeReleaseResponse.SerializeToString,
+            ),
+            'ApproveRelease': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveRelease,
+                    request_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ApproveReleaseRequest.FromString,
+                    response_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.ApproveReleaseResponse.SerializeToString,
+            ),
+            'LocatePlaces': grpc.unary_unary_rpc_method_handler(
+                    servicer.LocatePlaces,
+                    request_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.LocatePlacesRequest.FromString,
+                    response_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.LocatePlacesResponse.SerializeToString,
+            ),
+            'SetDuty': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDuty,
+                    request_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.SetDutyRequest.FromString,
+                    response_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.SetDutyResponse.SerializeToString,
+            ),
+            'GetDuty': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDuty,
+                    request_deserializer=songtor_dot_registry_dot_v1_dot_registry__pb2.GetDutyRequest.FromString,
+                    response_serializer=songtor_dot_registry_dot_v1_dot_registry__pb2.GetDutyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -310,6 +395,141 @@ class RegistryService:
             '/songtor.registry.v1.RegistryService/ImportUnits',
             songtor_dot_registry_dot_v1_dot_registry__pb2.ImportUnitsRequest.SerializeToString,
             songtor_dot_registry_dot_v1_dot_registry__pb2.ImportUnitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeRelease(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/songtor.registry.v1.RegistryService/ProposeRelease',
+            songtor_dot_registry_dot_v1_dot_registry__pb2.ProposeReleaseRequest.SerializeToString,
+            songtor_dot_registry_dot_v1_dot_registry__pb2.ProposeReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveRelease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/songtor.registry.v1.RegistryService/ApproveRelease',
+            songtor_dot_registry_dot_v1_dot_registry__pb2.ApproveReleaseRequest.SerializeToString,
+            songtor_dot_registry_dot_v1_dot_registry__pb2.ApproveReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LocatePlaces(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/songtor.registry.v1.RegistryService/LocatePlaces',
+            songtor_dot_registry_dot_v1_dot_registry__pb2.LocatePlacesRequest.SerializeToString,
+            songtor_dot_registry_dot_v1_dot_registry__pb2.LocatePlacesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDuty(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/songtor.registry.v1.RegistryService/SetDuty',
+            songtor_dot_registry_dot_v1_dot_registry__pb2.SetDutyRequest.SerializeToString,
+            songtor_dot_registry_dot_v1_dot_registry__pb2.SetDutyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDuty(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/songtor.registry.v1.RegistryService/GetDuty',
+            songtor_dot_registry_dot_v1_dot_registry__pb2.GetDutyRequest.SerializeToString,
+            songtor_dot_registry_dot_v1_dot_registry__pb2.GetDutyResponse.FromString,
             options,
             channel_credentials,
             insecure,

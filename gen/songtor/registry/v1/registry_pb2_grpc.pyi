@@ -45,6 +45,16 @@ class RegistryServiceStub:
     """Streams the version of each release from now on, the current one first."""
     ImportUnits: _grpc.StreamUnaryMultiCallable[_registry_pb2.ImportUnitsRequest, _registry_pb2.ImportUnitsResponse]
     """Replaces the directory by a new release, all or nothing."""
+    ProposeRelease: _grpc.StreamUnaryMultiCallable[_registry_pb2.ProposeReleaseRequest, _registry_pb2.ProposeReleaseResponse]
+    """Lays a new directory before a second person: checked, proved and compared, not in force."""
+    ApproveRelease: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ApproveReleaseRequest, _registry_pb2.ApproveReleaseResponse]
+    """Puts a proposed directory in force, by another person than its author."""
+    LocatePlaces: _grpc.UnaryUnaryMultiCallable[_registry_pb2.LocatePlacesRequest, _registry_pb2.LocatePlacesResponse]
+    """Finds the areas that hold up to 1,000 pins, addresses or codes."""
+    SetDuty: _grpc.UnaryUnaryMultiCallable[_registry_pb2.SetDutyRequest, _registry_pb2.SetDutyResponse]
+    """Replaces the duty rota of some units, all or nothing."""
+    GetDuty: _grpc.UnaryUnaryMultiCallable[_registry_pb2.GetDutyRequest, _registry_pb2.GetDutyResponse]
+    """Says who is on duty at units at an instant, deputies included."""
 
 @_typing.type_check_only
 class RegistryServiceAsyncStub(RegistryServiceStub):
@@ -63,6 +73,16 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     """Streams the version of each release from now on, the current one first."""
     ImportUnits: _aio.StreamUnaryMultiCallable[_registry_pb2.ImportUnitsRequest, _registry_pb2.ImportUnitsResponse]  # type: ignore[assignment]
     """Replaces the directory by a new release, all or nothing."""
+    ProposeRelease: _aio.StreamUnaryMultiCallable[_registry_pb2.ProposeReleaseRequest, _registry_pb2.ProposeReleaseResponse]  # type: ignore[assignment]
+    """Lays a new directory before a second person: checked, proved and compared, not in force."""
+    ApproveRelease: _aio.UnaryUnaryMultiCallable[_registry_pb2.ApproveReleaseRequest, _registry_pb2.ApproveReleaseResponse]  # type: ignore[assignment]
+    """Puts a proposed directory in force, by another person than its author."""
+    LocatePlaces: _aio.UnaryUnaryMultiCallable[_registry_pb2.LocatePlacesRequest, _registry_pb2.LocatePlacesResponse]  # type: ignore[assignment]
+    """Finds the areas that hold up to 1,000 pins, addresses or codes."""
+    SetDuty: _aio.UnaryUnaryMultiCallable[_registry_pb2.SetDutyRequest, _registry_pb2.SetDutyResponse]  # type: ignore[assignment]
+    """Replaces the duty rota of some units, all or nothing."""
+    GetDuty: _aio.UnaryUnaryMultiCallable[_registry_pb2.GetDutyRequest, _registry_pb2.GetDutyResponse]  # type: ignore[assignment]
+    """Says who is on duty at units at an instant, deputies included."""
 
 class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers who is responsible, and hands out the whole directory as releases."""
@@ -114,5 +134,45 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_registry_pb2.ImportUnitsResponse, _abc.Awaitable[_registry_pb2.ImportUnitsResponse]]:
         """Replaces the directory by a new release, all or nothing."""
+
+    @_abc_1.abstractmethod
+    def ProposeRelease(
+        self,
+        request_iterator: _MaybeAsyncIterator[_registry_pb2.ProposeReleaseRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.ProposeReleaseResponse, _abc.Awaitable[_registry_pb2.ProposeReleaseResponse]]:
+        """Lays a new directory before a second person: checked, proved and compared, not in force."""
+
+    @_abc_1.abstractmethod
+    def ApproveRelease(
+        self,
+        request: _registry_pb2.ApproveReleaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.ApproveReleaseResponse, _abc.Awaitable[_registry_pb2.ApproveReleaseResponse]]:
+        """Puts a proposed directory in force, by another person than its author."""
+
+    @_abc_1.abstractmethod
+    def LocatePlaces(
+        self,
+        request: _registry_pb2.LocatePlacesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.LocatePlacesResponse, _abc.Awaitable[_registry_pb2.LocatePlacesResponse]]:
+        """Finds the areas that hold up to 1,000 pins, addresses or codes."""
+
+    @_abc_1.abstractmethod
+    def SetDuty(
+        self,
+        request: _registry_pb2.SetDutyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.SetDutyResponse, _abc.Awaitable[_registry_pb2.SetDutyResponse]]:
+        """Replaces the duty rota of some units, all or nothing."""
+
+    @_abc_1.abstractmethod
+    def GetDuty(
+        self,
+        request: _registry_pb2.GetDutyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.GetDutyResponse, _abc.Awaitable[_registry_pb2.GetDutyResponse]]:
+        """Says who is on duty at units at an instant, deputies included."""
 
 def add_RegistryServiceServicer_to_server(servicer: RegistryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
