@@ -18,6 +18,7 @@ from services.alerting.config import Settings
 from services.alerting.consumers import CasesHeard
 from services.alerting.mail import MailServer
 from services.alerting.pacer import Pacer
+from services.alerting.pulse import Pulse
 from services.alerting.sender import Sender
 from services.alerting.servicer import ALLOWED, SERVICE, AlertingServicer
 from services.alerting.sweeper import Sweeper
@@ -57,6 +58,7 @@ async def build(host: Host, settings: Settings) -> None:
         database, engine, host.clock, every=settings.sweep_seconds, batch=settings.sweep_batch
     )
     host.spawn("sweeper", sweeper.run())
+    host.spawn("pulse", Pulse(database, engine, host.clock).run())
     host.spawn("pacer", Pacer(database, engine, host.clock).run())
     sender = Sender(
         database,

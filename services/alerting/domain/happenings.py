@@ -312,8 +312,11 @@ def recalendared(
 
 
 def _arm(file: CaseFile, rules: Rules, clock: CaseClock, passed: int) -> CaseFile:
-    """Set the clock's one deadline to the stage after `passed`, or disarm it."""
-    stage = clocks.next_stage(clock, passed)
+    """Set the clock's one deadline to the stage after `passed`, or disarm it.
+
+    What is broken already breaks no second time, however often it pauses and runs again.
+    """
+    stage = None if clock.breached else clocks.next_stage(clock, passed)
     due = None if stage is None else clocks.reaches(clock, rules.hours, stage)
     if stage is None or due is None:
         return file.with_deadline(clock.clock_id, None)
