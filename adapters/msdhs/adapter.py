@@ -125,7 +125,8 @@ class Msdhs:
         try:
             updates += updates_of(case, referrals, MAP)
         except PermanentError as error:
-            at = str(case.get("last_updated_at", ""))[:64]
+            # What cannot be read may not even be a case.
+            at = str(case.get("last_updated_at", ""))[:64] if isinstance(case, dict) else ""
             strange.append(Strange(f"{case_id}:{at}", error.reason, case_id))
 
     async def _referral(self, delivery: Delivery) -> Fields | None:
