@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
-from directory.model import Unit, desk_key
+from directory.dated import MANDATES, Mandate, is_turned, overlapping
+from directory.model import Unit, desk_key, distance_km
+from directory.places.seats import seats
 from mesh.errors import FieldViolation
 from policies.model import Policies
 
 TIERS = ("", "central", "ministry", "province")
+PHONE = re.compile(r"[+0-9][0-9 ()/,-]{2,31}|[0-9]{3,4}")
+EMAIL = re.compile(r"[^@\s<>]{1,64}@[A-Za-z0-9.-]{3,135}")
+NUMBERS = {
+    "hcode5": re.compile(r"[0-9A-Z]{5}"),
+    "hcode9": re.compile(r"[0-9A-Z]{9}"),
+    "dopa": re.compile(r"[0-9]{2}([0-9]{2}){0,2}"),
+}
+FAR_KM = 120.0
+"""The widest district of Thailand is narrower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +46,88 @@ def faults(units: Sequence[Unit], codes: Codes) -> Iterator[FieldViolation]:
             yield _fault(unit, "parent_id", "UNKNOWN_UNIT", f"{unit.parent!r} is no unit")
         if unit.synthetic and not codes.allow_synthetic:
             yield _fault(unit, "synthetic", "SYNTHETIC", "a made-up unit has no place here")
+        yield from _shape(unit)
+        yield from _dated(unit, codes)
         if not _nested(unit):
             yield _fault(unit, "place", "NOT_NESTED", "its areas do not lie in each other")
         yield from _unknown_codes(unit, codes)
+    yield from _shared_numbers(units)
     yield from _endless_commands({unit.id: unit for unit in units})
     yield from _desks(units)
 
 
 def _fault(unit: Unit, field: str, reason: str, text: str) -> FieldViolation:
     return FieldViolation(f"{unit.id}.{field}", reason, text)
+
+
+def _shape(unit: Unit) -> Iterator[FieldViolation]:
+    """Yield values that are not what they are called; an HCODE may hold letters since 2024."""
+    if unit.phone and not PHONE.fullmatch(unit.phone):
+        yield _fault(unit, "phone", "NOT_A_PHONE", "holds something that nobody can dial")
+    if unit.email and not EMAIL.fullmatch(unit.email):
+        yield _fault(unit, "email", "NOT_AN_EMAIL", "is no e-mail address")
+    for system, number in unit.external_ids:
+        form = NUMBERS.get(system)
+        if form is not None and not form.fullmatch(number):
+            text = f"{system} is not of the form {form.pattern}"
+            yield _fault(unit, "external_ids", "WRONG_FORM", text)
+    if not (isfinite(unit.latitude) and isfinite(unit.longitude)):
+        yield _fault(unit, "place.point", "NOT_A_POINT", "stands nowhere")
+    elif (seat := seats().get(unit.district)) and distance_km(seat, unit.point) > FAR_KM:
+        text = f"stands more than {FAR_KM:.0f} km from its district's seat: outside its province?"
+        yield _fault(unit, "place.point", "OUTSIDE_PROVINCE", text)
+
+
+def _dated(unit: Unit, codes: Codes) -> Iterator[FieldViolation]:
+    if is_turned(unit.valid_from, unit.valid_until):
+        yield _fault(unit, "valid_until", "TURNED_PERIOD", "ends before it begins")
+    for earlier, later in overlapping(unit.affiliations):
+        text = f"{later.owner} begins before {earlier.owner} has ended"
+        yield _fault(unit, "affiliations", "OVERLAPPING_PERIODS", text)
+    for affiliation in unit.affiliations:
+        if is_turned(affiliation.since, affiliation.until):
+            text = f"{affiliation.owner} ends before it begins"
+            yield _fault(unit, "affiliations", "TURNED_PERIOD", text)
+    for stated in unit.capacity:
+        if stated.available > stated.maximum:
+            text = f"more {stated.what} is free than there is"
+            yield _fault(unit, "capacity", "MORE_THAN_ALL", text)
+    yield from _mandates(unit, codes)
+
+
+def _mandates(unit: Unit, codes: Codes) -> Iterator[FieldViolation]:
+    given: dict[tuple[str, str, str], list[Mandate]] = defaultdict(list)
+    for mandate in unit.mandates:
+        used = (
+            ("kind", (mandate.kind,), MANDATES),
+            ("area", (mandate.area,), codes.areas),
+            ("role", (mandate.role,), unit.roles),
+            ("problem_types", mandate.problem_types, codes.policies.problem_types),
+        )
+        for field, values, known in used:
+            for code in values:
+                if code not in known:
+                    text = f"{code!r} is not known, or not the unit's"
+                    yield _fault(unit, f"mandates.{field}", "UNKNOWN_CODE", text)
+        if is_turned(mandate.since, mandate.until):
+            text = f"the mandate for {mandate.area} ends before it begins"
+            yield _fault(unit, "mandates", "TURNED_PERIOD", text)
+        for problem in mandate.problem_types or ("",):
+            given[mandate.area, mandate.role, problem].append(mandate)
+    for (area, role, _), mandates in given.items():
+        for _ in overlapping(mandates):
+            text = f"two orders hold for {area} as {role} at the same time"
+            yield _fault(unit, "mandates", "OVERLAPPING_PERIODS", text)
+
+
+def _shared_numbers(units: Sequence[Unit]) -> Iterator[FieldViolation]:
+    bearers: dict[tuple[str, str], str] = {}
+    for unit in units:
+        for key in unit.external_ids:
+            first = bearers.setdefault(key, unit.id)
+            if first != unit.id:
+                text = f"{key[0]} is {first}'s, too"
+                yield _fault(unit, "external_ids", "DUPLICATE_KEY", text)
 
 
 def _nested(unit: Unit) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from directory.dated import Affiliation, Capacity, Mandate
 from directory.places.names import areas
 from policies.reader import load
 from sandbox.national import national_units
@@ -13,8 +14,10 @@ from services.registry.domain.faults import Codes, faults
 from tests.unit.directory.registries import central_desk, unit
 
 CODES = Codes(load(), areas(), allow_synthetic=True)
-SOUND = unit("a", "500101", unit_type="police_station")
-DESK = central_desk()
+SOUND = unit("a", "500101", unit_type="police_station", latitude=18.79, longitude=98.99)
+STATED = "2026-03-01T00:00:00Z"
+ORDER = Mandate("area", "5007", "front_line_2", (), "", "", "governor", "1/2569")
+DESK = replace(central_desk(), latitude=13.75, longitude=100.5)
 
 
 def reasons(*units, codes=CODES):
@@ -42,6 +45,39 @@ def test_the_national_registry_has_no_fault():
         ({"province": "5"}, "place", "NOT_NESTED"),
         ({"parent": "nobody"}, "parent_id", "UNKNOWN_UNIT"),
         ({"parent": "a"}, "parent_id", "COMMAND_CYCLE"),
+        ({"phone": "0812E45678"}, "phone", "NOT_A_PHONE"),
+        ({"email": "nobody"}, "email", "NOT_AN_EMAIL"),
+        ({"external_ids": (("hcode9", "12345"),)}, "external_ids", "WRONG_FORM"),
+        ({"external_ids": (("hcode5", "abcde"),)}, "external_ids", "WRONG_FORM"),
+        ({"latitude": 13.7, "longitude": 100.5}, "place.point", "OUTSIDE_PROVINCE"),
+        ({"latitude": 98.9, "longitude": 18.8}, "place.point", "OUTSIDE_PROVINCE"),
+        ({"latitude": float("nan")}, "place.point", "NOT_A_POINT"),
+        ({"valid_from": "2026-03-01", "valid_until": "2026-03-01"}, "valid_until", "TURNED_PERIOD"),
+        (
+            {
+                "affiliations": (
+                    Affiliation("a", "", "2024-10-02"),
+                    Affiliation("b", "2024-10-01", ""),
+                )
+            },
+            "affiliations",
+            "OVERLAPPING_PERIODS",
+        ),
+        (
+            {"affiliations": (Affiliation("a", "2024-10-02", "2024-10-01"),)},
+            "affiliations",
+            "TURNED_PERIOD",
+        ),
+        ({"capacity": (Capacity("bed", 2, 3, STATED),)}, "capacity", "MORE_THAN_ALL"),
+        ({"mandates": (ORDER._replace(kind="gift"),)}, "mandates.kind", "UNKNOWN_CODE"),
+        ({"mandates": (ORDER._replace(area="9999"),)}, "mandates.area", "UNKNOWN_CODE"),
+        ({"mandates": (ORDER._replace(role="shelter"),)}, "mandates.role", "UNKNOWN_CODE"),
+        (
+            {"mandates": (ORDER._replace(problem_types=("dragons",)),)},
+            "mandates.problem_types",
+            "UNKNOWN_CODE",
+        ),
+        ({"mandates": (ORDER, ORDER)}, "mandates", "OVERLAPPING_PERIODS"),
     ],
 )
 def test_a_fault_names_the_unit_the_field_and_the_reason(change, field, reason):
@@ -50,6 +86,30 @@ def test_a_fault_names_the_unit_the_field_and_the_reason(change, field, reason):
 
 def test_a_sound_directory_has_no_fault():
     assert reasons(SOUND, DESK) == set()
+
+
+def test_a_health_code_may_hold_letters_and_an_order_may_follow_another():
+    later = ORDER._replace(since="2026-06-01")
+    ends = ORDER._replace(until="2026-06-01")
+    owners = (Affiliation("a", "", "2024-10-01"), Affiliation("b", "2024-10-01", ""))
+    assert (
+        reasons(
+            replace(
+                SOUND,
+                external_ids=(("hcode5", "1A2B3"), ("hcode9", "ZT0000001")),
+                mandates=(later, ends),
+                affiliations=owners,
+                capacity=(Capacity("bed", 3, 3, STATED),),
+            ),
+            DESK,
+        )
+        == set()
+    )
+
+
+def test_two_units_never_bear_the_same_number():
+    one = replace(SOUND, external_ids=(("police", "7"),))
+    assert reasons(one, replace(one, id="b"), DESK) == {("b.external_ids", "DUPLICATE_KEY")}
 
 
 def test_an_id_stands_once():
@@ -74,6 +134,7 @@ def test_two_desks_of_one_province_are_refused_and_of_two_are_not():
         ("b.tier", "SECOND_DESK"),
     }
     other = replace(one, id="b", province="51", district="5101", subdistrict="510101")
+    other = replace(other, latitude=18.58, longitude=99.0)
     assert reasons(one, other, DESK) == set()
 
 
