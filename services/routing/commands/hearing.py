@@ -196,7 +196,7 @@ class _Hearing:
             new += [item for item in line if not item.was_held]
         await self.journal.write(tx)
         if new:
-            await updates.hold(tx, new, now=self.now, alarm_at=self.now + ALARM_AFTER)
+            updates.hold(tx, new, now=self.now, alarm_at=self.now + ALARM_AFTER)
         if self.released:
             await updates.release(tx, self.released)
         tx.after_commit(self._count)

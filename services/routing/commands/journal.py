@@ -159,21 +159,24 @@ class Journal:
             self.chosen(case, choice)
 
     async def write(self, tx: Transaction) -> None:
-        """Write everything. Ended assignments first: a referral has one open one at a time."""
+        """Write everything: first what has an answer, then in one statement all that is new.
+
+        Ended assignments come before new ones: a referral has one open assignment at a time.
+        """
         if self._touched:
             await referrals.update_assignments(tx, list(self._touched.values()))
         if self._changes:
-            await referrals.insert_changes(tx, [c for _, c in self._changes], now=self._now)
             await self._search_again(tx)
             await self._end_referrals(tx)
-        if self._choices:
-            await referrals.insert_choices(tx, self._choices, self._snapshot, self._parts.policies)
         if self._milestones:
             await self._write_milestones(tx)
         if self._receipts:
             await deliveries.record_receipts(tx, self._receipts, now=self._now)
         if self._parcels:
-            await self._write_parcels(tx)
+            await self._number_parcels(tx)
+        if self._choices:
+            referrals.insert_choices(tx, self._choices, self._snapshot, self._parts.policies)
+        referrals.insert_changes(tx, [change for _, change in self._changes], now=self._now)
         await audit.append(tx, self._leaves, now=self._now)
         await self._parts.outbox.append(tx, self._events)
         tx.after_commit(self._count)
@@ -240,13 +243,13 @@ class Journal:
                     )
                 )
 
-    async def _write_parcels(self, tx: Transaction) -> None:
+    async def _number_parcels(self, tx: Transaction) -> None:
         numbers = await deliveries.number(tx, self._parcels)
         numbered = [
             (parcel, parcel.delivery_id, number)
             for parcel, number in zip(self._parcels, numbers, strict=True)
         ]
-        await deliveries.insert(tx, numbered, now=self._now)
+        deliveries.insert(tx, numbered, now=self._now)
         for parcel, delivery_id, number in numbered:
             unit = self._snapshot.units.get(parcel.assignment.unit_id)
             self._events.append(

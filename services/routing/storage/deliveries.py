@@ -79,10 +79,9 @@ async def number(tx: Transaction, parcels: Sequence[Parcel]) -> list[int]:
     return numbers
 
 
-async def insert(
-    tx: Transaction, numbered: Sequence[tuple[Parcel, UUID, int]], *, now: datetime
-) -> None:
-    await tx.insert(
+def insert(tx: Transaction, numbered: Sequence[tuple[Parcel, UUID, int]], *, now: datetime) -> None:
+    """Store what adapters are to carry; written with what else waits."""
+    tx.insert_later(
         tables.delivery,
         [
             {

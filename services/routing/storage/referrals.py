@@ -115,15 +115,18 @@ def assignment_of(row: Row) -> Assignment:
     )
 
 
-async def insert_choices(
+def insert_choices(
     tx: Transaction,
     choices: Sequence[tuple[RoutedCase, Choice]],
     snapshot: Snapshot,
     policies: Policies,
 ) -> None:
-    """Store decisions and the assignments they made; the referrals of first choices too."""
+    """Store decisions and the assignments they made; the referrals of first choices too.
+
+    Written with what else waits, before the next statement or the commit.
+    """
     first = [choice for _, choice in choices if choice.replaces is None]
-    await tx.insert(
+    tx.insert_later(
         tables.referral,
         [
             {
@@ -139,7 +142,7 @@ async def insert_choices(
             for choice in first
         ],
     )
-    await tx.insert(
+    tx.insert_later(
         tables.assignment,
         [
             _assignment_row(choice.assignment, case.facts.place.province)
@@ -148,7 +151,7 @@ async def insert_choices(
         ],
     )
     versions_id = uuid5(_VERSIONS, f"{snapshot.version}|{snapshot.digest}|{policies.digest}")
-    await tx.insert(
+    tx.insert_later(
         tables.data_version,
         [
             {
@@ -161,7 +164,7 @@ async def insert_choices(
         ],
         tail="ON CONFLICT DO NOTHING",
     )
-    await tx.insert(
+    tx.insert_later(
         tables.decision, [_decision_row(case, choice, versions_id) for case, choice in choices]
     )
 
@@ -244,8 +247,9 @@ async def update_assignments(tx: Transaction, moved: Sequence[Assignment]) -> No
     )
 
 
-async def insert_changes(tx: Transaction, changes: Sequence[Change], *, now: datetime) -> None:
-    await tx.insert(
+def insert_changes(tx: Transaction, changes: Sequence[Change], *, now: datetime) -> None:
+    """Store what was done, for ever; written with what else waits."""
+    tx.insert_later(
         tables.assignment_change,
         [
             {

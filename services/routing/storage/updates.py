@@ -31,9 +31,9 @@ async def insert_answers(tx: Transaction, rows: Sequence[Values]) -> int:
     return len(stored)
 
 
-async def hold(tx: Transaction, news: Sequence[News], *, now: datetime, alarm_at: datetime) -> None:
-    """Keep news whose turn has not come."""
-    await tx.insert(
+def hold(tx: Transaction, news: Sequence[News], *, now: datetime, alarm_at: datetime) -> None:
+    """Keep news whose turn has not come; written with what else waits."""
+    tx.insert_later(
         tables.held_update,
         [
             {
