@@ -19,6 +19,24 @@ app = typer.Typer(
 )
 clock_app = typer.Typer(help="The sandbox's virtual clock.", no_args_is_help=True)
 app.add_typer(clock_app, name="clock")
+policy_app = typer.Typer(help="Escalation policies, before they run.", no_args_is_help=True)
+app.add_typer(policy_app, name="policy")
+
+PoliciesFolder = Annotated[
+    Path | None, typer.Option("--policies", help="Folder of policy files; the shipped ones else.")
+]
+DatabaseAddress = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        envvar="SONGTOR_DATABASE_URL",
+        help="postgresql+asyncpg:// address of alerting's role; better given by the environment.",
+    ),
+]
+DirectoryFile = Annotated[
+    Path | None,
+    typer.Option("--directory", help="A directory that a service keeps; the sandbox's else."),
+]
 
 DataFolder = Annotated[
     Path | None,
@@ -71,6 +89,52 @@ def advance(
     from cli.clock import run  # noqa: PLC0415
 
     raise typer.Exit(run(by, data))
+
+
+@policy_app.command("lint")
+def policy_lint(policies: PoliciesFolder = None, directory: DirectoryFile = None) -> None:
+    """Say what is wrong: paths that end, scopes too wide, desks with nobody in any province."""
+    from cli import policy  # noqa: PLC0415
+
+    raise typer.Exit(policy.lint(policies, directory))
+
+
+@policy_app.command("simulate")
+def policy_simulate(
+    scenario: Annotated[Path, typer.Argument(help="A case and what is done about it, as JSON.")],
+    policies: PoliciesFolder = None,
+    directory: DirectoryFile = None,
+) -> None:
+    """Print who would be told what and when."""
+    from cli import policy  # noqa: PLC0415
+
+    raise typer.Exit(policy.simulate(scenario, policies, directory))
+
+
+@policy_app.command("propose")
+def policy_propose(
+    file: Annotated[Path, typer.Argument(help="The escalation policies to bring into force.")],
+    by: Annotated[str, typer.Option("--by", help="Who proposes it.")],
+    database: DatabaseAddress,
+) -> None:
+    """Propose a policy file; it comes into force when another person approves it."""
+    from cli import policy  # noqa: PLC0415
+
+    work = policy.activate(database, file.read_bytes(), by=by, approving=False)
+    raise typer.Exit(asyncio.run(work))
+
+
+@policy_app.command("approve")
+def policy_approve(
+    file: Annotated[Path, typer.Argument(help="The very file that was proposed.")],
+    by: Annotated[str, typer.Option("--by", help="Who approves it: not who proposed it.")],
+    database: DatabaseAddress,
+) -> None:
+    """Approve a policy file that somebody else proposed."""
+    from cli import policy  # noqa: PLC0415
+
+    work = policy.activate(database, file.read_bytes(), by=by, approving=True)
+    raise typer.Exit(asyncio.run(work))
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from mesh.config import host_port
 from mesh.service import Host
 from policies import reader
 from policies.calendar import open_hours
-from services.alerting import calendars
+from services.alerting import activation, calendars
 from services.alerting.commands import Engine
 from services.alerting.config import Settings
 from services.alerting.consumers import CasesHeard
@@ -51,6 +51,8 @@ async def build(host: Host, settings: Settings) -> None:
     outbox = host.outbox(database, bus, STREAMS)
     hours, keys = calendars.versions(open_hours(policies))
     engine = Engine(policies, hours, directory.current, outbox, asyncio.Event(), calendar_keys=keys)
+    digest = policies.versions["escalation"].digest
+    host.checks["policy"] = activation.check(database, digest)
     host.spawn("recalendar", calendars.Recalendar(database, engine, host.clock).run())
     for durable in DURABLES:
         host.consume(database, bus, durable, CasesHeard(engine, host.clock).handle)

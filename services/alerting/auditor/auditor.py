@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 FOUND = Gauge("songtor_alerting_audit_found", "What is not as it must be; -1: unknown", ["reading"])
 UNKNOWN = -1
+PULSES = ("engine_silent", "clock_skewed", "rules_differ", "rules_unapproved")
 Ask = Callable[[Transaction, datetime], Awaitable[Sequence[Reading]]]
 
 
@@ -57,7 +58,7 @@ class Auditor:
         found: list[Reading] = []
         for name in readings.RECONCILERS:
             found += await self._ask((name,), self._reconciler(name))
-        found += await self._ask(("engine_silent", "clock_skewed", "rules_differ"), self._pulses)
+        found += await self._ask(PULSES, self._pulses)
         found += await self._ask(("clocks_wrong", "breaches_missing"), self._recompute)
         found += await self._ask(("desks_missing",), self._desks)
         for reading in found:
@@ -86,7 +87,10 @@ class Auditor:
 
     async def _pulses(self, tx: Transaction, now: datetime) -> Sequence[Reading]:
         own = self._rules().policies.versions["escalation"].digest
-        return await readings.pulses(tx, now=now, rules=own)
+        return [
+            *await readings.pulses(tx, now=now, rules=own),
+            await readings.approval(tx, rules=own),
+        ]
 
     async def _recompute(self, tx: Transaction, now: datetime) -> Sequence[Reading]:
         if self._recomputation is None:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mesh.database import Transaction
+from services.alerting import activation
 
 PATIENCE: Final = timedelta(seconds=60)
 SILENCE: Final = timedelta(seconds=20)
@@ -92,3 +93,11 @@ async def pulses(tx: Transaction, *, now: datetime, rules: str) -> list[Reading]
         Reading("clock_skewed", len(skewed), tuple(skewed[:SAMPLE])),
         Reading("rules_differ", len(others), tuple(others[:SAMPLE])),
     ]
+
+
+async def approval(tx: Transaction, *, rules: str) -> Reading:
+    """Ask whether the policies at hand are those that two persons approved last."""
+    wanted = await activation.in_force(tx)
+    if wanted is None or wanted == rules:
+        return Reading("rules_unapproved", 0)
+    return Reading("rules_unapproved", 1, (rules,))
