@@ -38,6 +38,8 @@ async def serve(application: Any, address: str, *, grace: int = 3, keep_alive: i
         timeout_graceful_shutdown=grace,
         timeout_keep_alive=keep_alive,
         server_header=False,
+        # Nobody's word for who the client is decides anything here.
+        proxy_headers=False,
     )
     server = _Server(config)
     running = asyncio.create_task(server.serve())

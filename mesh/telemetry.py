@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import errno
 import logging
+import random
 import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any
 
 import structlog
 from opentelemetry import propagate, trace
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from prometheus_client import Counter, Histogram, disable_created_metrics
 
 from mesh.config import ProcessSettings
@@ -64,6 +66,7 @@ _PERSONAL = frozenset(
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
 _tracer = trace.get_tracer("songtor")
+_recorded = {"ratio": 0.0}
 # Prometheus's own client: OpenTelemetry's metrics cost ten times as much a measurement, which is
 # a third of the gateway's own time for a report.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it carries no types
@@ -94,7 +97,9 @@ def configure(service: str, settings: ProcessSettings) -> None:
     structlog.contextvars.bind_contextvars(service=service)
     resource = Resource.create({"service.name": f"songtor-{service}"})
     provider = TracerProvider(
-        resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio))
+        # Which traces begun here are recorded is decided before the SDK is asked: see `_under`.
+        resource=resource,
+        sampler=ParentBased(ALWAYS_ON),
     )
     if settings.otlp_endpoint:
         # Imported where it is used: the exporter alone costs a third of a process's start.
@@ -107,6 +112,7 @@ def configure(service: str, settings: ProcessSettings) -> None:
             BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.otlp_endpoint))
         )
     trace.set_tracer_provider(provider)
+    _recorded["ratio"] = settings.trace_ratio
 
 
 def _add_trace_id(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -227,35 +233,44 @@ def trace_id() -> str:
     return f"{context.trace_id:032x}" if context.is_valid else ""
 
 
-@contextmanager
-def span(name: str, **attributes: str | int) -> Iterator[None]:
+def span(name: str, **attributes: str | int) -> AbstractContextManager[None]:
     """Time a piece of work as a span. Attributes are ids and codes."""
-    with _under(name, attributes=attributes):
-        yield
+    return _under(name, None, attributes=attributes)
 
 
-@contextmanager
-def continued(name: str, carrier: Mapping[str, str], *, server: bool = False) -> Iterator[None]:
+def continued(
+    name: str, carrier: Mapping[str, str], *, server: bool = False
+) -> AbstractContextManager[None]:
     """Go on, under a span of this name, with the trace that `carrier`'s `traceparent` began."""
     kind = trace.SpanKind.SERVER if server else trace.SpanKind.CONSUMER
-    with _under(name, context=propagate.extract(carrier), kind=kind):
-        yield
+    return _under(name, propagate.extract(carrier) if carrier else None, kind=kind)
 
 
-@contextmanager
-def consuming(consumer: str, headers: Mapping[str, str], messages: int) -> Iterator[None]:
+def consuming(
+    consumer: str, headers: Mapping[str, str], messages: int
+) -> AbstractContextManager[None]:
     """Span of one batch; it goes on with the trace of the batch's first message."""
-    with _under(
+    return _under(
         f"consume {consumer}",
-        context=propagate.extract(headers),
+        propagate.extract(headers),
         kind=trace.SpanKind.CONSUMER,
         attributes={"messaging.system": "nats", "messaging.batch.message_count": messages},
-    ):
-        yield
+    )
+
+
+def _under(name: str, context: Context | None, **options: Any) -> AbstractContextManager[None]:
+    parent = trace.get_current_span(context).get_span_context()
+    if parent.is_valid:
+        wanted = bool(parent.trace_flags.sampled)
+    else:
+        wanted = random.random() < _recorded["ratio"]  # noqa: S311 a share, no secret
+    if wanted:
+        return _recording(name, context=context, **options)
+    return _Unrecorded(parent, context)
 
 
 @contextmanager
-def _under(name: str, **options: Any) -> Iterator[None]:
+def _recording(name: str, **options: Any) -> Iterator[None]:
     """Open a span that tells of an error its code or type, where the default tells its text."""
     with _tracer.start_as_current_span(
         name, record_exception=False, set_status_on_exception=False, **options
@@ -266,3 +281,25 @@ def _under(name: str, **options: Any) -> Iterator[None]:
             what = error.reason if isinstance(error, SongtorError) else type(error).__name__
             current.set_status(trace.StatusCode.ERROR, what)
             raise
+
+
+class _Unrecorded:
+    """The ids of a span that nobody records: log lines and callees share its trace all the same.
+
+    The SDK makes such spans too, at five times the cost.
+    """
+
+    __slots__ = ("_context", "_span", "_token")
+
+    def __init__(self, parent: trace.SpanContext, context: Context | None) -> None:
+        trace_id = parent.trace_id if parent.is_valid else random.getrandbits(128)
+        self._span = trace.NonRecordingSpan(
+            trace.SpanContext(trace_id, random.getrandbits(64), is_remote=False)
+        )
+        self._context = context
+
+    def __enter__(self) -> None:
+        self._token = attach(trace.set_span_in_context(self._span, self._context))
+
+    def __exit__(self, *_: object) -> None:
+        detach(self._token)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 import structlog
 
@@ -48,7 +47,7 @@ class Answer:
 def problem(error: SongtorError, headers: Headers) -> Answer:
     """Return the problem document of an error, and log that somebody got it."""
     wish = headers.get(b"accept-language", b"").decode("latin-1")
-    trace_id = telemetry.trace_id() or uuid4().hex
+    trace_id = telemetry.trace_id()
     made = problem_of(error, language.choose(wish), trace_id)
     level = log.warning if made.status >= 500 else log.info
     level("request_refused", status=made.status, reason=error.reason, problem_trace_id=trace_id)

@@ -82,8 +82,9 @@ def _place_to(place: models.Place) -> type_pb2.Place:
 
 
 def _person_to(person: models.Person) -> intake_pb2.Person:
-    # The model's fields are the message's, by name and type.
-    return intake_pb2.Person(**person.__dict__)
+    # The model's fields are the message's, by name and type. Each one that is set costs.
+    told = {name: value for name, value in person.__dict__.items() if value or value == 0}
+    return intake_pb2.Person(**told)
 
 
 def _safe_contact_to(contact: models.SafeContact) -> type_pb2.SafeContact:
