@@ -236,13 +236,11 @@ async def hub_way(folder: Path) -> AsyncIterator[HubWay]:
     """Bring the hub up with the fast agency."""
     folder_state = StateFolder(folder)
     folder_state.acquire()
-    version = Rollout.of_this_version()
     (sink_port,) = free_ports(1)
 
     hub = Hub(
         folder_state,
-        schemas=list(version.schemas),
-        grants=version.grants,
+        look=Rollout.of_this_version,
         tell=lambda _: None,
         catalogue=partial(BenchCatalogue, sink=sink_port),
     )

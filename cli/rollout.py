@@ -15,7 +15,7 @@ from types import ModuleType
 import adapters
 import services
 from adapters.sdk import topology as adapter_topology
-from mesh import migrate, topology
+from mesh import topology
 from mesh.identity import Identity, spiffe_id
 from mesh.messaging import connect
 from mesh.topology import Durable, Grant, Stream, inbox_prefix
@@ -76,6 +76,9 @@ def migrations_grant() -> Grant:
 
 async def prepare_database(admin_url: str, rollout: Rollout, passwords: Mapping[str, str]) -> None:
     """Make roles and schemas and bring every schema to its head; safe to repeat."""
+    # Who only asks what there is to make need not wait for what makes it.
+    from mesh import migrate  # noqa: PLC0415
+
     await migrate.provision(admin_url, passwords)
     for schema, folder in rollout.schemas.items():
         await migrate.upgrade(admin_url, schema, folder)

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.rollout import Rollout
 from cli.status import addresses
-from sandbox.hub.hub import Hub
+from sandbox.hub.hub import Hub, Version
 from sandbox.hub.running import Running, usual_folder
 from sandbox.process import ProcessError
 from sandbox.supervisor.state import AlreadyRunningError, StateFolder
@@ -69,8 +68,7 @@ async def run(data: Path | None, *, demo: bool) -> int:
 async def _serve(folder: StateFolder, talk: Console, *, demo: bool) -> int:
     tell = Teller(talk)
     stop = _stop_on_signals()
-    version = Rollout.of_this_version()
-    hub = Hub(folder, schemas=list(version.schemas), grants=version.grants, tell=tell)
+    hub = Hub(folder, look=_this_version, tell=tell)
     tell.say(f"starting in {folder.path}")
     starting = asyncio.create_task(hub.start())
     stopped = asyncio.create_task(stop.wait())
@@ -101,6 +99,13 @@ async def _serve(folder: StateFolder, talk: Console, *, demo: bool) -> int:
         await hub.stop()
         stopped.cancel()
         tell.say(f"stopped ({time.monotonic() - began:.1f} s)")
+
+
+def _this_version() -> Version:
+    # It imports every room: not before the servers are on their way.
+    from cli.rollout import Rollout  # noqa: PLC0415
+
+    return Rollout.of_this_version()
 
 
 async def _play(running: Running, stopped: asyncio.Task[bool]) -> None:

@@ -123,7 +123,7 @@ def main(preload: Sequence[str]) -> None:
     for module in preload:
         importlib.import_module(module)
     gc.collect()
-    gc.freeze()  # what is shared stays shared: the collector would write into every page of it
+    gc.freeze()  # for good: the collector would write into every shared page, again and again
     sys.stdout.write(WARM)
     sys.stdout.flush()
     for line in sys.stdin:
@@ -171,7 +171,6 @@ def _become(order: Mapping[str, Any]) -> None:
     os.environ.update(order["environment"])
     _rename(order["line"])
     sys.argv = list(order["line"])
-    gc.unfreeze()
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 

@@ -97,15 +97,14 @@ async def _settle(client: HubClient, cases: Sequence[DemoCase], progress: Progre
 async def _look(client: HubClient, case: DemoCase) -> None:
     case.referrals = await client.referrals(case.case_id)
     for assignment in case.assignments:
-        unit = _units()[assignment["unit_id"]]
-        if not unit.adapter and assignment["state"] == "requested":
-            # What could not be routed, the desk learns of by an alert.
-            if case.report.province or await client.alerts(case.case_id):
-                await _help_from_a_desk(client, assignment["assignment_id"])
+        if assignment["state"] == "requested" and not _units()[assignment["unit_id"]].adapter:
+            await _help_from_a_desk(client, case, assignment["assignment_id"])
 
 
-async def _help_from_a_desk(client: HubClient, assignment_id: str) -> None:
+async def _help_from_a_desk(client: HubClient, case: DemoCase, assignment_id: str) -> None:
     """Take a case that came to a desk, as the officer on duty does in the hub itself."""
+    if not case.report.province and not await client.alerts(case.case_id):
+        return  # of what could not be routed the centre learns by an alert, and not before it
     await client.act(assignment_id, "receive")
     await client.act(assignment_id, "accept")
     await client.act(assignment_id, "record_reached", reached_by="phone")

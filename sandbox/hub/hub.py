@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 import asyncpg
 
 from mesh.clock import VirtualClock
 from mesh.identity import DevelopmentAuthority
-from mesh.topology import Grant
 from sandbox.hub.layout import Layout
 from sandbox.hub.programs import Catalogue, Program
 from sandbox.hub.running import RUNNING, Running
@@ -23,6 +24,9 @@ from sandbox.supervisor.state import StateFolder
 from sandbox.supervisor.supervisor import Event, Supervisor
 from services.intake import keys as intake_keys
 
+if TYPE_CHECKING:
+    from mesh.topology import Grant
+
 DATABASE = "songtor"
 OTHER_IDENTITIES = {("server", "nats"), ("tool", "migrate"), ("tool", "operator")}
 PRELOAD = (
@@ -33,29 +37,43 @@ PRELOAD = (
     "fastapi",
     "starlette.applications",
     "httpx2",
+    "uvicorn.protocols.http.httptools_impl",
     "policies.reader",
     "directory.replica",
+    "adapters.sdk",
 )
 """What most of the programs import; the rest is their own."""
 
 
+class Version(Protocol):
+    """What this version's rooms need, by their own word."""
+
+    @property
+    def schemas(self) -> Iterable[str]:
+        """Return the database schemas."""
+        ...
+
+    @property
+    def grants(self) -> Sequence[Grant]:
+        """Return what each process may say and hear on the broker."""
+        ...
+
+
 class Hub:
-    """One hub in one folder. `schemas` and `grants` are this version's, by the rooms' own word."""
+    """One hub in one folder. `look` asks the rooms what they need, which takes a while."""
 
     def __init__(
         self,
         folder: StateFolder,
         *,
-        schemas: Sequence[str],
-        grants: Sequence[Grant],
+        look: Callable[[], Version],
         tell: Callable[[Event], None],
         nursery: bool = True,
         catalogue: Callable[[Layout, Mapping[str, int]], Catalogue] = Catalogue,
     ) -> None:
         self.layout = Layout(folder.path)
         self._folder = folder
-        self._schemas = schemas
-        self._grants = grants
+        self._look = look
         self._tell = tell
         self._catalogue = catalogue
         self._preload = PRELOAD if nursery else ()
@@ -108,14 +126,8 @@ class Hub:
         authority = DevelopmentAuthority(self.layout.identities)
         nobody = self._catalogue(self.layout, _AnyPort())
         identities = {it.identity for it in _programs(nobody) if it.identity is not None}
-        for kind, name in identities | {
-            ("server", "nats"),
-            ("tool", "migrate"),
-            ("tool", "operator"),
-        }:
+        for kind, name in identities | OTHER_IDENTITIES:
             authority.issue(kind, name)
-        for schema in self._schemas:
-            self.layout.password(schema)
         if not self.layout.keyset.exists():
             intake_keys.create(self.layout.keyset)
         VirtualClock(self.layout.clock)
@@ -124,22 +136,27 @@ class Hub:
         postgres = PostgresServer(
             self.layout.postgres, port=ports["postgres"], log=self.layout.logs / "postgres.log"
         )
-        own = self.layout.identities / "server-nats"
         nats = NatsServer(
             self.layout.nats,
             log=self.layout.logs / "nats.log",
             ports=(ports["nats"], ports["nats-monitor"]),
-            access=NatsAccess(
-                TlsFiles(own / "ca.pem", own / "cert.pem", own / "key.pem"), self._grants
-            ),
         )
-        nats.prepare()
         return [
             Step("cluster", postgres.prepare),
             Member("postgres", StopRank.DATABASE, postgres.spec, ("cluster",)),
-            Member("nats", StopRank.BROKER, nats.spec),
+            Step("rooms", partial(self._ask_rooms, nats)),
+            Member("nats", StopRank.BROKER, nats.spec, ("rooms",)),
             Step("database", partial(_create_database, postgres), ("postgres",)),
         ]
+
+    async def _ask_rooms(self, nats: NatsServer) -> None:
+        """Give each schema's role a password and each process its place on the broker."""
+        version = await asyncio.to_thread(self._look)
+        for schema in version.schemas:
+            self.layout.password(schema)
+        own = self.layout.identities / "server-nats"
+        files = TlsFiles(own / "ca.pem", own / "cert.pem", own / "key.pem")
+        nats.prepare(NatsAccess(files, version.grants))
 
     def _jobs(self, catalogue: Catalogue, ports: dict[str, int]) -> list[Part]:
         identities = self.layout.identities

@@ -67,6 +67,7 @@ class Catalogue:
                 SONGTOR_ROUTING_ADDRESS=told["SONGTOR_ROUTING_ADDRESS"],
                 SONGTOR_SMTP_SERVER=self._place("mailbox"),
                 SONGTOR_CONSOLE_URL=self._url("gateway"),
+                SONGTOR_DIRECTORY_FILE=str(self._layout.root / "directory-of-alerting.jsonl"),
             ),
             Program(
                 "gateway",

@@ -29,6 +29,8 @@ class Running:
     nats_monitor: str
     standins: Mapping[str, str]
     metrics: Mapping[str, str]
+    registry: str = ""
+    """`host:port` of the registry's gRPC, for the operator's tools."""
 
     @classmethod
     def of(cls, layout: Layout, ports: Mapping[str, int]) -> Running:
@@ -53,6 +55,7 @@ class Running:
                 for name in ports
                 if name.endswith("-health") and name != "mailbox-health"
             },
+            registry=f"{LOCALHOST}:{ports['registry']}" if "registry" in ports else "",
         )
 
     @classmethod

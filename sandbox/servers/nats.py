@@ -9,12 +9,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mesh.topology import Grant
 from sandbox.ports import LOCALHOST, free_ports
 from sandbox.probes import http_ok
 from sandbox.process import Child, ProcessError, ProcessSpec
+
+if TYPE_CHECKING:
+    from mesh.topology import Grant
 
 START_LIMIT = 20.0
 STOP_GRACE = 2.0
@@ -101,7 +103,7 @@ def user_entry(grant: Grant) -> dict[str, Any]:
 
 
 class NatsServer:
-    """nats-server on ports that stay the same over restarts. `access=None`: plain, for tests."""
+    """nats-server on ports that stay the same over restarts. Without access plain, for tests."""
 
     def __init__(
         self,
@@ -124,8 +126,9 @@ class NatsServer:
         scheme = "nats" if self._access is None else "tls"
         return f"{scheme}://{LOCALHOST}:{self.port}"
 
-    def prepare(self) -> None:
-        """Write the configuration file."""
+    def prepare(self, access: NatsAccess | None = None) -> None:
+        """Write the configuration file; `access` goes before what was given at first."""
+        self._access = access or self._access
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings = configuration(
             port=self.port,
