@@ -31,20 +31,31 @@ def digest(leaf: Leaf, at: datetime) -> bytes:
 
     An instant always has six digits below the second, so that its text does not depend on them.
     """
+    return _digest(leaf, _text_of(at), _canonical(dict(leaf.facts)))
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _text_of(at: datetime) -> str:
     if at.tzinfo is None:
         raise ValueError("an instant in the audit log must be aware")
-    instant = at.astimezone(UTC).isoformat(timespec="microseconds")
-    canonical = json.dumps(
-        [instant, leaf.actor, leaf.action, leaf.subject_id, dict(leaf.facts)],
-        ensure_ascii=False,
-        sort_keys=True,
-        separators=(",", ":"),
-    )
-    return hashlib.sha256(b"\x00" + canonical.encode()).digest()
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _digest(leaf: Leaf, instant: str, facts: str) -> bytes:
+    # The canonical form of [instant, actor, action, subject, facts], with the facts' done before.
+    head = _canonical([instant, leaf.actor, leaf.action, leaf.subject_id])
+    return hashlib.sha256(f"\x00{head[:-1]},{facts}]".encode()).digest()
 
 
 async def append(tx: Transaction, leaves: Sequence[Leaf], *, now: datetime) -> None:
     """Write the leaves in the caller's transaction."""
+    if not leaves:
+        return
+    instant = _text_of(now)
+    canonical = [_canonical(dict(leaf.facts)) for leaf in leaves]
     tx.insert_later(
         audit_leaf,
         [
@@ -53,9 +64,9 @@ async def append(tx: Transaction, leaves: Sequence[Leaf], *, now: datetime) -> N
                 "actor": leaf.actor,
                 "action": leaf.action,
                 "subject_id": leaf.subject_id,
-                "facts": json.dumps(dict(leaf.facts), ensure_ascii=False),
-                "digest": digest(leaf, now),
+                "facts": facts,
+                "digest": _digest(leaf, instant, facts),
             }
-            for leaf in leaves
+            for leaf, facts in zip(leaves, canonical, strict=True)
         ],
     )

@@ -78,9 +78,12 @@ class Consumer:
 
     async def handle(self, raw: Sequence[Msg]) -> None:
         """Take one batch to its end: every message is acknowledged, parked or asked for again."""
-        messages = [message for item in raw if (message := read(item)) is not None]
+        messages: list[Message] = []
         for item in raw:
-            if read(item) is None:
+            message = read(item)
+            if message is not None:
+                messages.append(message)
+            else:
                 # No id, so not from an outbox of ours: nothing to claim it by.
                 log.error("message_without_id", consumer=self._durable.name)
                 await item.ack()

@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 from uuid import UUID
 
 import structlog
@@ -61,24 +62,23 @@ class Outbox:
         if not events:
             return
         now = self._clock.now()
-        trace = telemetry.trace_headers()
+        # What all events of a transaction share is written once: it is most of each header.
+        shared = json.dumps(
+            {
+                "ce-specversion": "1.0",
+                "ce-source": self._source,
+                "ce-time": now.isoformat(),
+                **telemetry.trace_headers(),
+            }
+        ).removesuffix("}")
         tx.insert_later(
             outbox,
             [
                 {
                     "event_id": event.event_id,
                     "subject": event.subject,
-                    "headers": json.dumps(
-                        {
-                            "ce-specversion": "1.0",
-                            "ce-id": str(event.event_id),
-                            "ce-source": self._source,
-                            "ce-type": f"songtor.{_type_of(event.subject)}",
-                            "ce-time": now.isoformat(),
-                            **trace,
-                            **event.headers,
-                        }
-                    ),
+                    "headers": f'{shared}, "ce-id": "{event.event_id}",'
+                    f" {_kind_and_own(event.subject, tuple(event.headers.items()))}",
                     "payload": event.payload,
                     "priority": event.priority,
                     "created_at": now,
@@ -91,8 +91,11 @@ class Outbox:
         tx.after_commit(self.written.set)
 
 
-def _type_of(subject: str) -> str:
-    return ".".join(subject.split(".")[:3])
+@lru_cache(maxsize=1024)
+def _kind_and_own(subject: str, own: tuple[tuple[str, str], ...]) -> str:
+    """Return the end of the headers: the event's type, and those it brought itself."""
+    kind = ".".join(subject.split(".")[:3])
+    return json.dumps({"ce-type": f"songtor.{kind}", **dict(own)}).removeprefix("{")
 
 
 class Relay:
