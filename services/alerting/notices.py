@@ -27,7 +27,13 @@ _CLAIM = """
 _CLAIMED = """
     SELECT notification_id, alert_id, n.case_id, n.recipient_id, n.address, n.channel, n.round,
         n.attempts, n.resend_unknown, n.rank, n.form, n.bundled, alert.kind, alert.cause,
-        alert.breached_at, alert.state, watch.reference, watch.urgency, watch.silent, watch.excluded
+        alert.breached_at, alert.state, watch.reference, watch.urgency, watch.silent,
+        watch.excluded, ARRAY(
+            SELECT DISTINCT spoken_for.reference FROM notification follower
+            JOIN watch spoken_for ON spoken_for.case_id = follower.case_id
+            WHERE follower.bundle_id = n.notification_id AND follower.status = 'bundled'
+            ORDER BY spoken_for.reference
+        ) AS others
     FROM notification n JOIN alert USING (alert_id) JOIN watch ON watch.case_id = n.case_id
     WHERE notification_id = ANY(CAST(:ids AS uuid[]))
     ORDER BY n.rank, n.created_at
@@ -102,6 +108,7 @@ def _errand(row: Row) -> Errand:
             repeated=row["round"] > 1,
             form=row["form"],
             count=row["bundled"],
+            references=tuple(dict.fromkeys((row["reference"], *row["others"]))),
         ),
     )
 

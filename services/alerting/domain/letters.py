@@ -21,6 +21,7 @@ _ESS = Text("เหตุฉุกเฉินทางสังคม (ESS)", "
 _UNROUTABLE = Text("ยังหาหน่วยรับเรื่องไม่ได้", "No unit found")
 _WARNING = Text("ใกล้ครบกำหนด", "Due soon")
 _OVERDUE = Text("เกินกรอบเวลา", "Overdue")
+_NAMED_AT_MOST = 100
 _SILENT = Text("แจ้งเตือน", "Notice")
 
 
@@ -39,6 +40,8 @@ class Occasion:
     form: str = "single"
     """`bundle` or `digest` when it speaks of `count` alerts and not of one case."""
     count: int = 1
+    references: tuple[str, ...] = ()
+    """The cases that a bundle speaks of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +100,19 @@ def write(policies: Policies, occasion: Occasion, link: str) -> Letter:
 
 
 def _of_many(occasion: Occasion, link: str) -> Letter:
-    """Say how many alerts stand, and where; of no case, so that nothing of any is said."""
+    """Say how many alerts stand and where to look; of the cases of a bundle their numbers alone."""
     alerts = link.partition("/cases/")[0] + "/alerts"
     if occasion.form == "digest":
         what = Text("สรุปรายวัน: เรื่องที่ยังค้าง", "Daily digest: still standing")
     else:
         what = Text("แจ้งเตือนหลายเรื่อง", "Several alerts")
-    return Letter(
-        f"{what.th} / {what.en} ({occasion.count})",
+    body = (
         f"{what.th} {occasion.count} รายการ\nเปิดดู {alerts}\n\n"
-        f"{what.en}: {occasion.count}\nOpen {alerts}\n",
+        f"{what.en}: {occasion.count}\nOpen {alerts}\n"
     )
+    if occasion.form == "bundle" and occasion.references:
+        named = "\n".join(occasion.references[:_NAMED_AT_MOST])
+        body += f"\nเลขที่เรื่อง / Cases\n{named}\n"
+        if len(occasion.references) > _NAMED_AT_MOST:
+            body += "…\n"
+    return Letter(f"{what.th} / {what.en} ({occasion.count})", body)

@@ -104,6 +104,8 @@ async def test_a_night_without_the_service_makes_one_letter_a_desk_and_every_fac
         "central", "ministry-police", "province-50",
     ]  # fmt: skip
     assert len(office.mailbox.mails) == 3
+    for mail in told:
+        assert {known.reference for known in cases} <= set(mail.body.split())
     facts = await office.rows(
         "SELECT case_id, breached_at FROM breach WHERE case_id = ANY(CAST(:ids AS uuid[]))",
         ids=[known.case_id for known in cases],
