@@ -1,10 +1,11 @@
 """How fast reports are taken: `python -m bench.intake [--seconds N] [--rounds N] [--profile]`.
 
 64 clients post a 2 kB report each time they have their answer. The hub is two processes of ours
-(gateway and intake, over mTLS) with durable PostgreSQL and NATS, its relay publishing meanwhile;
-the floor is `bench.floor`. Rounds alternate, medians are compared; then the hub is asked for half
-of what it can, and its p99 is noted. `<program>_us` is processor time a report, which tells more
-than the rate does on a machine that others use. `--profile` keeps profiles of both processes.
+(gateway and intake, over mTLS) with durable PostgreSQL and NATS, its relay publishing meanwhile.
+The floor is `bench.floor`: `floor` writes the same durable rows, `floor_telling` sends the same
+messages too. Rounds alternate, medians are compared; then the hub is asked for half of what it can,
+and its p99 is noted. `<program>_us` is processor time a report, which tells more
+than the rate does on a machine that others use. `--profile` shows where both processes' time goes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import pstats
 import statistics
 import sys
 import tempfile
@@ -37,7 +39,7 @@ from services.intake import topology as intake_topology
 
 SERVICES = Path(intake_topology.__file__).parents[1]
 READY_SECONDS = 60.0
-HUB_PATH, FLOOR_PATH = "/v1/reports", "/"
+TARGETS = ("floor", "floor_telling", "hub")
 REPORT = {
     "channel": "website",
     "problem_types": ["violence"],
@@ -60,10 +62,9 @@ def body(size: int) -> bytes:
 
 @dataclass(frozen=True)
 class Servers:
-    """What is running: ports of the gateway and of the floor, and each program's process."""
+    """What is running: where each target is, and each program's process."""
 
-    hub: int
-    floor: int
+    ports: dict[str, int]
     pids: dict[str, int]
 
 
@@ -80,7 +81,7 @@ async def servers(folder: Path, *, profile: bool) -> AsyncIterator[Servers]:
             await migrate.upgrade(admin, service, SERVICES / service / "migrations")
         authority = DevelopmentAuthority(folder / "identities")
         nats, pids["nats"] = await _nats(folder, authority, stack)
-        intake, gateway, floor, health, second_health, nobody = free_ports(6)
+        intake, gateway, floor, telling, health, second_health, nobody = free_ports(7)
         keyset = folder / "keyset.json"
         keys.create(keyset)
         told = {
@@ -110,10 +111,12 @@ async def servers(folder: Path, *, profile: bool) -> AsyncIterator[Servers]:
             ready = partial(http_ok, LOCALHOST, check, "/readyz")
             spec = _spec(folder, name, command, ready, told | own)
             pids[name] = await _start(stack, spec)
-        bare = ("-m", "bench.floor", str(floor), postgres.url())
-        spec = _spec(folder, "floor", bare, partial(_listens, floor), {})
-        pids["floor"] = await _start(stack, spec)
-        yield Servers(gateway, floor, pids)
+        nats_words = (nats.url, str(authority.issue("tool", "migrate").folder))
+        for name, port, more in (("floor", floor, ()), ("floor_telling", telling, nats_words)):
+            bare = ("-m", "bench.floor", str(port), postgres.url(), name, *more)
+            spec = _spec(folder, name, bare, partial(_listens, port), {})
+            pids[name] = await _start(stack, spec)
+        yield Servers({"hub": gateway, "floor": floor, "floor_telling": telling}, pids)
 
 
 async def _nats(
@@ -161,11 +164,9 @@ async def _listens(port: int) -> bool:
     return True
 
 
-async def load(
-    port: int, path: str, file: Path, seconds: float, rate: float = 0
-) -> dict[str, float]:
+async def load(port: int, file: Path, *, seconds: float, rate: float = 0) -> dict[str, float]:
     """Load one server from a process of its own."""
-    words = [str(port), path, str(file), "--seconds", str(seconds), "--rate", str(rate)]
+    words = [str(port), "/v1/reports", str(file), "--seconds", str(seconds), "--rate", str(rate)]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.load", *words, stdout=asyncio.subprocess.PIPE
     )
@@ -175,14 +176,15 @@ async def load(
 
 
 async def measured(
-    running: Servers, path: str, file: Path, *, seconds: float, rate: float = 0
+    running: Servers, target: str, file: Path, *, seconds: float, rate: float = 0
 ) -> dict[str, float]:
-    """Load the hub, or the floor when `path` is its, and note each program's time a report."""
-    port = running.hub if path != FLOOR_PATH else running.floor
+    """Load the hub or a floor, and note each program's processor time a report."""
     before = cpu_seconds(running.pids)
-    result = await load(port, path, file, seconds=seconds, rate=rate)
+    result = await load(running.ports[target], file, seconds=seconds, rate=rate)
     after = cpu_seconds(running.pids)
     for name in running.pids:
+        if name in TARGETS and name != target:
+            continue
         used = (after[name] - before[name]) / result["answers"]
         result[f"{name}_us"] = round(used * 1e6)
     return result
@@ -219,31 +221,32 @@ async def run(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     file = folder / "report.json"
     file.write_bytes(body(arguments.size))
     seconds = arguments.seconds
-    async with servers(folder, profile=bool(arguments.profile)) as running:
-        hub, floor = [], []
+    targets = TARGETS if not arguments.profile else ("hub",)
+    rounds: dict[str, list[dict[str, float]]] = {target: [] for target in targets}
+    async with servers(folder, profile=arguments.profile) as running:
         for _ in range(arguments.rounds):
-            if not arguments.profile:
-                floor.append(await measured(running, FLOOR_PATH, file, seconds=seconds))
-            hub.append(await measured(running, HUB_PATH, file, seconds=seconds))
-        rate = statistics.median(one["per_second"] for one in hub)
-        half = await measured(running, HUB_PATH, file, seconds=seconds, rate=rate / 2)
-    middle = median(hub)
+            for target in targets:
+                rounds[target].append(await measured(running, target, file, seconds=seconds))
+        middle = {target: median(found) for target, found in rounds.items()}
+        half = middle["hub"]["per_second"] / 2
+        half_load = await measured(running, "hub", file, seconds=seconds, rate=half)
     line: dict[str, object] = {
         "bench": "intake",
         "clients": 64,
         "bytes": arguments.size,
         "seconds": seconds,
-        "hub": middle,
-        "half_load": half,
-        "rounds": [one["per_second"] for one in hub],
+        "rounds": arguments.rounds,
+        **middle,
+        "half_load": half_load,
         **describe(),
     }
-    if floor:
-        bare = median(floor)
-        line |= {"floor": bare, "ratio": round(middle["per_second"] / bare["per_second"], 3)}
+    for target in targets[:-1]:
+        ratio = middle["hub"]["per_second"] / middle[target]["per_second"]
+        line[f"ratio_to_{target}"] = round(ratio, 3)
     if arguments.profile:
-        for service in ("intake", "gateway"):
-            (folder / f"{service}.prof").replace(arguments.profile / f"{service}.prof")
+        for service in ("gateway", "intake"):
+            found = pstats.Stats(str(folder / f"{service}.prof"), stream=sys.stderr)
+            found.sort_stats("tottime").print_stats(30)
     return line
 
 
@@ -258,7 +261,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", type=int, default=2_000)
-    parser.add_argument("--profile", type=Path, help="folder for profiles of intake and gateway")
+    parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="songtor-bench-") as name:
         folder = Path(name)
