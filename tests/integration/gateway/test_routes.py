@@ -335,3 +335,24 @@ def _references(node: Any) -> list[str]:
     if isinstance(node, list):
         return [found for value in node for found in _references(value)]
     return []
+
+
+async def test_operators_make_list_and_revoke_keys_from_the_command_line(
+    door: Door, database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = database.rpartition("@")[2]
+    monkeypatch.setenv("SONGTOR_DATABASE_URL", f"postgresql+asyncpg://songtor_gateway:test@{place}")
+
+    async def run(*words: str) -> str:
+        assert await asyncio.to_thread(api_keys.main, words) == 0
+        return capsys.readouterr().out
+
+    key = (await run("create", "--client", "by-hand", "--scope", "operator")).strip()
+    await door.keys.read()
+    assert (await door.keys.principal(key)).operator
+    (line,) = [line for line in (await run("list")).splitlines() if "by-hand" in line]
+    assert key not in line
+    await run("revoke", line.split()[0])
+    await door.keys.read()
+    with pytest.raises(UnauthenticatedError):
+        await door.keys.principal(key)
