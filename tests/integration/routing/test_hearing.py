@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import permutations
 from uuid import UUID, uuid4
 
 from mesh.database import Row
@@ -164,6 +165,36 @@ async def test_news_out_of_order_in_one_batch_needs_no_waiting(hub: Hub) -> None
         ]
     )
     assert (await state_of(hub, delivery))[0] == "completed"
+
+
+async def test_in_whatever_order_a_units_news_arrives_it_ends_the_same(hub: Hub) -> None:
+    life = ("accept", "hold", "start", "complete")
+    orders = list(permutations(enumerate(life)))
+    offers = [(await offered(hub))[1] for _ in orders]
+    now = hub.clock.now()
+    for turn in range(len(life)):
+        await hub.say(
+            [
+                acted(
+                    HOSPITAL,
+                    delivery["assignment_id"],
+                    action,
+                    at=now + timedelta(minutes=place),
+                    reason_code="waiting_court" if action == "hold" else "",
+                )
+                for delivery, order in zip(offers, orders, strict=True)
+                for place, action in [order[turn]]
+            ]
+        )
+    ends = {(await state_of(hub, delivery))[0] for delivery in offers}
+    assert ends == {"completed"}
+    ids = [delivery["assignment_id"] for delivery in offers]
+    waiting = await hub.rows(
+        "SELECT update_id FROM held_update WHERE waiting"
+        " AND assignment_id = ANY(CAST(:ids AS uuid[]))",
+        ids=ids,
+    )
+    assert not waiting
 
 
 async def test_a_system_that_skips_states_is_believed_as_far_as_it_is_legal(hub: Hub) -> None:

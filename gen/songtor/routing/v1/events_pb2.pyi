@@ -178,7 +178,9 @@ class ReferralChanged(_message.Message):
     referral_id: _builtins.str
     """The referral."""
     state: _builtins.str
-    """active, completed, revoked, unroutable (its search ended at the central desk: raise an alert)."""
+    """active, completed, revoked, entered_in_error, unroutable (its search ended at the central desk:
+    raise an alert), parked (a delivery or an update waits for a person).
+    """
     problem_type: _builtins.str
     """Problem type."""
     @_builtins.property
