@@ -1,16 +1,21 @@
 """Puts the sandbox's national directory in force: `python -m sandbox.hub.directory`.
 
-It makes the units while the registry is still starting, and sends them only when others are in
-force: an import is safe to repeat, but a restart should not wait for one.
+It makes the units while the registry is still starting. First it gives each replica that has no
+copy of its own yet one to begin with, so that nobody waits for the registry; then it sends the
+units, but only when others are in force: a restart should not wait for an import.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Iterable
+from pathlib import Path
 
 import grpc.aio
 
-from directory.model import Unit, digest_of
+from directory import archive
+from directory.model import Snapshot, Unit, digest_of
 from directory.releasing import import_units
 from mesh.config import ProcessSettings
 from mesh.errors import SongtorError
@@ -20,11 +25,27 @@ from sandbox.national import national_units
 from songtor.registry.v1 import registry_pb2, registry_pb2_grpc
 
 REGISTRY_WITHIN = 50.0
+FIRST_RELEASE = 1
 
 
-async def release(settings: ProcessSettings, units: tuple[Unit, ...]) -> None:
+class Settings(ProcessSettings):
+    """What this job is told."""
+
+    directory_copies: str = ""
+    """Files to write for the replicas, separated as in PATH."""
+
+
+def write_copies(paths: Iterable[Path], units: tuple[Unit, ...], digest: str) -> None:
+    """Write the directory as its first release; a replica that has a copy keeps that."""
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        snapshot = Snapshot.of(FIRST_RELEASE, units, digest=digest)
+        for path in missing:
+            archive.write(snapshot, path)
+
+
+async def release(settings: ProcessSettings, units: tuple[Unit, ...], digest: str) -> None:
     """Import `units` unless they are in force already."""
-    digest = digest_of(units)
     opened = channel(settings.registry_address, Identity(settings.identity_dir), service="registry")
     async with opened:
         async with asyncio.timeout(REGISTRY_WITHIN):
@@ -47,7 +68,10 @@ async def _in_force(opened: grpc.aio.Channel, unit: Unit) -> str:
 
 def main() -> None:
     """Read the settings and do it."""
-    asyncio.run(release(ProcessSettings(), national_units()))
+    settings, units = Settings(), national_units()
+    digest = digest_of(units)
+    write_copies(map(Path, settings.directory_copies.split(os.pathsep)), units, digest)
+    asyncio.run(release(settings, units, digest))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import asyncpg
@@ -12,7 +14,7 @@ import asyncpg
 from mesh.clock import VirtualClock
 from mesh.identity import DevelopmentAuthority
 from sandbox.hub.layout import Layout
-from sandbox.hub.programs import Catalogue, Program
+from sandbox.hub.programs import REPLICAS, Catalogue, Program
 from sandbox.hub.running import RUNNING, Running
 from sandbox.ports import LOCALHOST
 from sandbox.probes import http_ok
@@ -193,9 +195,18 @@ class Hub:
                     "sandbox.hub.directory",
                     SONGTOR_REGISTRY_ADDRESS=f"{LOCALHOST}:{ports['registry']}",
                     SONGTOR_IDENTITY_DIR=str(identities / "tool-operator"),
+                    SONGTOR_DIRECTORY_COPIES=os.pathsep.join(map(str, self._copies())),
                 ),
             ),
+            Step("directory-copies", self._copies_are_there),
         ]
+
+    def _copies(self) -> list[Path]:
+        return [self.layout.directory_copy(service) for service in REPLICAS]
+
+    async def _copies_are_there(self) -> None:
+        while not all(path.exists() for path in self._copies()):  # noqa: ASYNC110  (a job does it)
+            await asyncio.sleep(0.02)
 
     def _members(self, catalogue: Catalogue, ports: dict[str, int]) -> list[Part]:
         return [

@@ -23,6 +23,10 @@ class Layout:
         self.clock = root / "clock"
         self.logs = root / "logs"
 
+    def directory_copy(self, service: str) -> Path:
+        """Return the file in which a service keeps its copy of the directory."""
+        return self.root / f"directory-of-{service}.jsonl"
+
     def prepare(self) -> None:
         """Make the folders that hold secrets and people's data, for us alone."""
         for folder in (self.identities, self.passwords, self.secrets, self.standins, self.logs):

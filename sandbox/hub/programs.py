@@ -14,6 +14,8 @@ from sandbox.supervisor.plan import StopRank
 CONSOLE_PORT = 8300
 """Preferred for the gateway; another free port when somebody has it."""
 ADDRESSED = ("registry", "intake", "routing", "alerting")
+REPLICAS = ("routing", "alerting")
+"""The services that keep a copy of the directory."""
 STOP_GRACE_SECONDS = 0.4
 POLL_SECONDS = 0.2
 
@@ -59,7 +61,7 @@ class Catalogue:
             self._service(
                 "routing",
                 SONGTOR_REGISTRY_ADDRESS=told["SONGTOR_REGISTRY_ADDRESS"],
-                SONGTOR_DIRECTORY_FILE=str(self._layout.root / "directory-of-routing.jsonl"),
+                SONGTOR_DIRECTORY_FILE=str(self._layout.directory_copy("routing")),
             ),
             self._service(
                 "alerting",
@@ -67,7 +69,7 @@ class Catalogue:
                 SONGTOR_ROUTING_ADDRESS=told["SONGTOR_ROUTING_ADDRESS"],
                 SONGTOR_SMTP_SERVER=self._place("mailbox"),
                 SONGTOR_CONSOLE_URL=self._url("gateway"),
-                SONGTOR_DIRECTORY_FILE=str(self._layout.root / "directory-of-alerting.jsonl"),
+                SONGTOR_DIRECTORY_FILE=str(self._layout.directory_copy("alerting")),
             ),
             Program(
                 "gateway",
@@ -169,13 +171,14 @@ class Catalogue:
         return f"postgresql+asyncpg://{role}@{self._place('postgres')}/songtor"
 
     def _service(self, name: str, **settings: str) -> Program:
+        follows = ("directory-copies",) if name in REPLICAS else ()
         return Program(
             name,
             f"services.{name}",
             StopRank.SERVICE,
             identity=("service", name),
             schema=name,
-            needs=("migrations",),
+            needs=("migrations", *follows),
             settings=settings,
         )
 
