@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from cli import registry
+
 app = typer.Typer(
     name="songtor",
     help="ส่งต่อ: the hub through which agencies hand people in crisis to each other.",
@@ -19,6 +21,7 @@ app = typer.Typer(
 )
 clock_app = typer.Typer(help="The sandbox's virtual clock.", no_args_is_help=True)
 app.add_typer(clock_app, name="clock")
+app.add_typer(registry.app, name="registry")
 policy_app = typer.Typer(help="Escalation policies, before they run.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy")
 

@@ -107,7 +107,11 @@ def _row(line: int, columns: list[str], values: list[str]) -> Iterator[Unit | Ba
         text = f"has {len(values)} values where there are {len(columns)} columns"
         yield BadRow(line, "", "row", "WRONG_LENGTH", text)
         return
-    raw = dict(zip(columns, values, strict=True))
+    yield from unit_or_faults(line, dict(zip(columns, values, strict=True)))
+
+
+def unit_or_faults(line: int, raw: Mapping[str, str]) -> Iterator[Unit | BadRow]:
+    """Yield the unit that the columns say, or everything that is wrong with them."""
     unit_id = raw["id"] if raw["id"].isprintable() and len(raw["id"]) <= 64 else ""
     fields: dict[str, Any] = {}
     bad = False
@@ -233,12 +237,13 @@ def write(units: Iterable[Unit], file: TextIO) -> int:
     writer.writerow(COLUMNS)
     count = 0
     for unit in sorted(units, key=lambda u: u.id):
-        writer.writerow([_text(unit, column) for column in COLUMNS])
+        writer.writerow([text_of(unit, column) for column in COLUMNS])
         count += 1
     return count
 
 
-def _text(unit: Unit, column: str) -> str:
+def text_of(unit: Unit, column: str) -> str:
+    """Return one field as its column says it."""
     value = getattr(unit, column)
     match value:
         case bool():
