@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import grpc.aio
 
+from directory.places.locate import Locator
 from mesh import service
 from mesh.batching import GroupCommit
 from mesh.service import Host
@@ -15,6 +17,7 @@ from services.intake.commands import Rules
 from services.intake.config import Settings
 from services.intake.consumers import ReferralsHeard
 from services.intake.geography import areas
+from services.intake.locating import PinReader
 from services.intake.servicer import ALLOWED, SERVICE, Intake, IntakeServicer
 from services.intake.topology import REFERRALS, STREAMS
 from songtor.intake.v1.intake_pb2_grpc import add_IntakeServiceServicer_to_server
@@ -22,7 +25,16 @@ from songtor.intake.v1.intake_pb2_grpc import add_IntakeServiceServicer_to_serve
 
 async def build(host: Host, settings: Settings) -> None:
     """Open intake's parts."""
-    rules = Rules(reader.load(settings.policies_dir), areas(), keys.read(settings.keyset))
+    locator = Locator(settings.geo_dir)
+    if settings.geo_dir is not None:
+        # A file that cannot be read has to stop the start, not the first report with a pin.
+        await asyncio.to_thread(locator.levels)
+    rules = Rules(
+        reader.load(settings.policies_dir),
+        areas(),
+        keys.read(settings.keyset),
+        locate=PinReader(locator),
+    )
     database = await host.database("intake")
     bus = await host.bus()
     outbox = host.outbox(database, bus, STREAMS)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from directory.places.locate import Locator
 from mesh import audit
 from mesh.audit import Leaf
 from mesh.database import Transaction
@@ -25,8 +26,9 @@ from policies.model import Policies
 from services.intake import sealing, storage, wire
 from services.intake.domain import acceptance, receipts, screening
 from services.intake.domain.areas import Areas
-from services.intake.domain.report import Report
+from services.intake.domain.report import Place, Report
 from services.intake.keys import Keyset
+from services.intake.locating import PinReader
 from services.intake.storage import Key, Stored
 from songtor.intake.v1 import intake_pb2
 
@@ -47,6 +49,8 @@ class Rules:
     areas: Areas
     keyset: Keyset
     draw: Callable[[], str] = draw_reference
+    locate: Callable[[Place], Place] = field(default_factory=lambda: PinReader(Locator()))
+    """Fills in the areas of a pin that came without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ def _candidate(
         raise InvalidArgumentError(
             "the report cannot be stored as it is", reason="INVALID_FIELDS", violations=violations
         )
+    told = replace(told, place=rules.locate(told.place))
     stored = Stored(
         report_id=told.report_id,
         case_id=uuid7(),

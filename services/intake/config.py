@@ -14,6 +14,8 @@ class Settings(ProcessSettings):
 
     keyset: Path = Path("/etc/songtor/keyset/keyset.json")
     """Keys that wrap each report's own key: a file made by `python -m services.intake.keys`."""
+    geo_dir: Path | None = None
+    """Folder with GeoJSON files of districts and sub-districts; without it pins get a province."""
     follow_up_days: int = Field(default=365, ge=1)
     """Days after a case is closed during which its follow-up code still opens the status."""
     commit_batch: int = Field(default=500, ge=1, le=500)

@@ -53,6 +53,21 @@ async def test_a_report_opens_a_case_and_announces_it(desk: Desk) -> None:
     assert [leaf["action"] for leaf in leaves] == ["report_accepted"]
 
 
+async def test_a_report_that_is_only_a_pin_goes_to_the_province_the_pin_is_in(desk: Desk) -> None:
+    sent = submission("only a pin")
+    sent.report.place.Clear()
+    sent.report.place.point.latitude = 18.79
+    sent.report.place.point.longitude = 98.98
+    receipt = await desk.receipt(sent)
+    (row,) = await desk.rows(
+        "SELECT payload FROM outbox WHERE subject LIKE 'case.v1.reported%' ORDER BY id DESC LIMIT 1"
+    )
+    event = events_pb2.CaseReported.FromString(row["payload"])
+    assert event.scope.case_id == receipt.case_id
+    assert event.scope.province_code == "50"
+    assert event.place.point.latitude == 18.79
+
+
 async def test_a_thousand_submissions_of_one_key_open_one_case(desk: Desk) -> None:
     before = await desk.count("case_file")
     sent = submission()
