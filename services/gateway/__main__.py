@@ -8,6 +8,7 @@ from mesh.service import Host
 from services.gateway.api import application
 from services.gateway.config import Settings
 from services.gateway.edge import Edge
+from services.gateway.fhir import Directory
 from services.gateway.keys import KeyRing
 from services.gateway.news import News
 from services.gateway.peers import Peers, Sender
@@ -29,7 +30,8 @@ async def build(host: Host, settings: Settings) -> None:
     host.spawn("keys", keys.keep_reading())
     news = News()
     host.spawn("news", news.follow(await host.bus()))
-    units = Units(RegistryServiceStub(host.channel("registry")))
+    registry = RegistryServiceStub(host.channel("registry"))
+    units = Units(registry)
     host.spawn("units", units.follow())
     intake = IntakeServiceStub(host.channel("intake"))
     routing = RoutingServiceStub(host.channel("routing"))
@@ -56,7 +58,8 @@ async def build(host: Host, settings: Settings) -> None:
         body_limit=settings.body_limit,
         public=settings.public_website,
     )
-    edge = Edge(door, application(Parts(keys, peers, news)))
+    directory = Directory(registry, settings.call_timeout_seconds)
+    edge = Edge(door, application(Parts(keys, peers, news), directory))
     grace = int(settings.stop_grace_seconds)
     host.spawn("http", asgi.serve(edge, settings.listen, grace=grace, keep_alive=_KEEP_ALIVE))
 

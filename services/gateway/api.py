@@ -7,16 +7,22 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from mesh.errors import InvalidArgumentError, NotFoundError, SongtorError
-from services.gateway import openapi, rendering, routes
+from services.gateway import fhir, openapi, rendering, routes
 from services.gateway.reading import headers_of, invalid
 from services.gateway.routes import Parts
 
 
-def application(parts: Parts) -> FastAPI:
-    """Return the application that answers all routes but the reports' own."""
+def application(parts: Parts, directory: fhir.Directory | None = None) -> FastAPI:
+    """Return the application that answers all routes but the reports' own.
+
+    With a directory it answers FHIR's questions about units, too.
+    """
     app = FastAPI(title="Songtor", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.parts = parts
     app.include_router(routes.router)
+    if directory is not None:
+        app.state.directory = directory
+        app.include_router(fhir.router)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]  # FastAPI's own way
     for kind in (SongtorError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _refuse)

@@ -15,6 +15,7 @@ from mesh.errors import FieldViolation
 from policies.model import Policies
 
 TIERS = ("", "central", "ministry", "province")
+UNIT_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 PHONE = re.compile(r"[+0-9][0-9 ()/,-]{2,31}|[0-9]{3,4}")
 EMAIL = re.compile(r"[^@\s<>]{1,64}@[A-Za-z0-9.-]{3,135}")
 NUMBERS = {
@@ -62,6 +63,8 @@ def _fault(unit: Unit, field: str, reason: str, text: str) -> FieldViolation:
 
 def _shape(unit: Unit) -> Iterator[FieldViolation]:
     """Yield values that are not what they are called; an HCODE may hold letters since 2024."""
+    if not UNIT_ID.fullmatch(unit.id):
+        yield _fault(unit, "unit_id", "WRONG_FORM", f"is not of the form {UNIT_ID.pattern}")
     if unit.phone and not PHONE.fullmatch(unit.phone):
         yield _fault(unit, "phone", "NOT_A_PHONE", "holds something that nobody can dial")
     if unit.email and not EMAIL.fullmatch(unit.email):

@@ -112,6 +112,10 @@ def test_two_units_never_bear_the_same_number():
     assert reasons(one, replace(one, id="b"), DESK) == {("b.external_ids", "DUPLICATE_KEY")}
 
 
+def test_an_id_has_a_form_that_every_standard_can_carry():
+    assert reasons(replace(SOUND, id="a b"), DESK) == {("a b.unit_id", "WRONG_FORM")}
+
+
 def test_an_id_stands_once():
     assert reasons(SOUND, SOUND, DESK) == {("a.unit_id", "DUPLICATE_ID")}
 
