@@ -212,11 +212,11 @@ def _hold_holder(
     """Hold the clocks of one assignment to what its state says."""
     happened = _events_of(holder)
     for frame in rules.frames_for(file.case, "assignment"):
-        if not happened.intersection(frame.starts_on):
-            continue
         begun = holder.requested_at if "assignment.requested" in frame.starts_on else at
         running = Obligation(frame, holder.assignment_id, begun, _calendar_of(rules, frame, holder))
-        file = _hold_to(file, rules, running, now=now)
+        if happened.intersection(frame.starts_on):
+            file = _hold_to(file, rules, running, now=now)
+        # What began with the acceptance ends with the assignment, which then is not accepted.
         ends = happened.intersection(frame.stops_on)
         if ends:
             file = _stop(file, rules, running, min(at, now), min(ends))
