@@ -244,3 +244,21 @@ async def test_a_batch_is_bounded(desk: Desk) -> None:
             intake_pb2.SubmitReportsRequest(submissions=[submission() for _ in range(501)]),
             timeout=30,
         )
+
+
+async def test_two_replicas_that_get_the_same_reports_store_each_once(
+    desk: Desk, database: str, keyset: Path
+) -> None:
+    before = await desk.count("case_file")
+    sent = [submission() for _ in range(60)]
+    async with open_desk(database, keyset) as other:
+        # In opposite orders, which without one order of locking would be a deadlock.
+        calls = [
+            (desk if number % 2 else other).submit(*(sent if number % 3 else sent[::-1]))
+            for number in range(12)
+        ]
+        answers = await asyncio.gather(*calls)
+    receipts_given = {r.receipt.SerializeToString() for answer in answers for r in answer}
+    assert len(receipts_given) == len(sent)
+    assert sum(not r.replayed for answer in answers for r in answer) == len(sent)
+    assert await desk.count("case_file") == before + len(sent)
