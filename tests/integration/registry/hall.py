@@ -18,6 +18,7 @@ from mesh.clock import ManualClock
 from mesh.database import Database, Row
 from mesh.outbox import Outbox
 from policies import reader
+from policies.model import Policies
 from sandbox.national import national_units
 from services.registry import storage
 from services.registry.current import Current
@@ -73,7 +74,9 @@ class Registry:
 
 
 @asynccontextmanager
-async def open_registry(address: str, *, port: int = 0) -> AsyncIterator[Registry]:
+async def open_registry(
+    address: str, *, port: int = 0, policies: Policies = POLICIES
+) -> AsyncIterator[Registry]:
     """Run a registry over `address` (the superuser's); a second one is another replica of it."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(address, "registry"))
@@ -83,12 +86,12 @@ async def open_registry(address: str, *, port: int = 0) -> AsyncIterator[Registr
         importer = Importer(
             database,
             Outbox(clock, "songtor/registry"),
-            Codes(POLICIES, areas(), allow_synthetic=True),
+            Codes(policies, areas(), allow_synthetic=True),
             clock,
         )
         server = rpc.server(None, ALLOWED)
         registry_pb2_grpc.add_RegistryServiceServicer_to_server(
-            RegistryServicer(current, Decider(POLICIES), importer, Rota(database, clock)), server
+            RegistryServicer(current, Decider(policies), importer, Rota(database, clock)), server
         )
         port = server.add_insecure_port(f"127.0.0.1:{port}")
         await server.start()
