@@ -176,6 +176,11 @@ class Bus:
         """Leave the broker; what was published and acknowledged stays."""
         # A connection that is broken already cannot be closed in order, and need not be.
         with suppress(ConnectionError, NatsError):
+            if self.connected:
+                await self.client.flush(timeout=1)
+        # The client would write what is left to a connection that may be gone, and stumble over it.
+        self.client._pending_data_size = 0  # noqa: SLF001 there is no other way to say so
+        with suppress(ConnectionError, NatsError):
             await self.client.close()
 
 

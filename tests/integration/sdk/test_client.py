@@ -23,8 +23,10 @@ class Peer:
     answer: Answer
     url: str = ""
     came: list[bytes] = field(default_factory=list)
+    open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open.add(writer)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 self.came.append(head)
@@ -89,6 +91,8 @@ async def peer(answer: Answer) -> AsyncIterator[Peer]:
         yield there
     finally:
         server.close()
+        for writer in there.open:
+            writer.transport.abort()
         await server.wait_closed()
 
 
@@ -191,6 +195,15 @@ async def test_it_never_sends_twice_by_itself() -> None:
         with pytest.raises(UnknownError):
             await client.send("POST", "/")
         assert len(there.came) == 1
+
+
+async def test_not_even_when_a_connection_that_was_kept_turns_out_dead() -> None:
+    async with peer(status(204)) as there, AgencyClient(there.url, timeout=2) as client:
+        await client.send("POST", "/")
+        there.answer = hangs_up
+        with pytest.raises(UnknownError):
+            await client.send("POST", "/")
+        assert len(there.came) == 2
 
 
 async def test_a_connection_is_used_again() -> None:
