@@ -116,11 +116,14 @@ async def test_what_one_registry_released_another_one_serves(
 
 
 async def test_a_registry_that_stops_does_not_wait_for_those_who_watch(database: str) -> None:
-    # Ten seconds of grace are given to those who have not ended by themselves.
-    async with AsyncExitStack() as stack, asyncio.timeout(8), open_registry(database) as registry:
+    async with AsyncExitStack() as watching, AsyncExitStack() as running:
+        registry = await running.enter_async_context(open_registry(database))
         await registry.release(CHIANG_MAI)
-        replica = await stack.enter_async_context(replica_of(registry.address, registry.clock))
+        replica = await watching.enter_async_context(replica_of(registry.address, registry.clock))
         await until(lambda: holds(replica, registry.current.release().version))
+        # Ten seconds of grace are given to those who have not ended by themselves.
+        async with asyncio.timeout(8):
+            await running.aclose()
 
 
 async def test_a_folder_that_cannot_be_written_costs_nothing_but_the_kept_file(
