@@ -34,8 +34,9 @@ BUDGET = timedelta(hours=24)
 CHUNK = 500_000
 
 _FAR = """
-    INSERT INTO deadline (owner, case_id, purpose, stage, gen, due_at, rank, state, fires_at)
-    SELECT gen_random_uuid(), gen_random_uuid(), 'clock', 100, 1, at, 1, 0, at
+    INSERT INTO deadline (owner, case_id, purpose, stage, gen, due_at, rank, state, fires_at,
+        breach_at)
+    SELECT gen_random_uuid(), gen_random_uuid(), 'clock', 100, 1, at, 1, 0, at, at
     FROM (SELECT CAST($1 AS timestamptz) + interval '1 day' + n * interval '0.7776 s' AS at
         FROM generate_series(CAST($2 AS bigint), CAST($3 AS bigint)) AS n) AS far
 """
@@ -62,8 +63,9 @@ _CASES = """
         SELECT id, 1, due_at - interval '24 h', 'start', 'case.reported', CAST($6 AS text), $7, $8,
             due_at - interval '24 h' FROM made
     )
-    INSERT INTO deadline (owner, case_id, purpose, stage, gen, due_at, rank, state, fires_at)
-    SELECT id, case_id, 'clock', 100, 1, due_at, 1, 0, due_at FROM made
+    INSERT INTO deadline (owner, case_id, purpose, stage, gen, due_at, rank, state, fires_at,
+        breach_at)
+    SELECT id, case_id, 'clock', 100, 1, due_at, 1, 0, due_at, due_at FROM made
 """
 
 

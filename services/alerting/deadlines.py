@@ -23,24 +23,25 @@ SETTLES = timedelta(seconds=60)
 """Longer than any transaction may last (see the timeouts of `mesh.database`)."""
 
 _ARM = """
-    INSERT INTO deadline (owner, case_id, purpose, stage, gen, due_at, rank, state, fires_at)
-    SELECT new.owner, new.case_id, new.purpose, new.stage, new.gen, new.due_at, new.rank, 0,
-        greatest(new.due_at, mark.proposed)
+    INSERT INTO deadline (owner, case_id, purpose, stage, gen, due_at, rank, breach_at, state,
+        fires_at)
+    SELECT new.owner, new.case_id, new.purpose, new.stage, new.gen, new.due_at, new.rank,
+        new.breach_at, 0, greatest(new.due_at, mark.proposed)
     FROM unnest(CAST(:owner AS uuid[]), CAST(:case_id AS uuid[]), CAST(:purpose AS text[]),
         CAST(:stage AS int[]), CAST(:gen AS int[]), CAST(:due_at AS timestamptz[]),
-        CAST(:rank AS smallint[]))
-        AS new (owner, case_id, purpose, stage, gen, due_at, rank)
+        CAST(:rank AS smallint[]), CAST(:breach_at AS timestamptz[]))
+        AS new (owner, case_id, purpose, stage, gen, due_at, rank, breach_at)
     JOIN shard_cursor mark ON mark.shard = get_byte(uuid_send(new.case_id), 15) & 63
     ON CONFLICT (owner) DO UPDATE SET purpose = excluded.purpose, stage = excluded.stage,
-        gen = excluded.gen, due_at = excluded.due_at, rank = excluded.rank, state = 0,
-        fired_at = NULL, fires_at = excluded.fires_at
+        gen = excluded.gen, due_at = excluded.due_at, rank = excluded.rank,
+        breach_at = excluded.breach_at, state = 0, fired_at = NULL, fires_at = excluded.fires_at
 """
 _DISARM = """
     UPDATE deadline SET state = 2
     FROM unnest(CAST(:owners AS uuid[])) AS gone (owner)
     WHERE deadline.owner = gone.owner AND state IN (0, 3)
 """
-_COLUMNS = "d.owner, d.case_id, d.purpose, d.stage, d.gen, d.due_at, d.rank"
+_COLUMNS = "d.owner, d.case_id, d.purpose, d.stage, d.gen, d.due_at, d.rank, d.breach_at"
 
 # What is due, in each shard from its mark on. The case's row is locked too: whoever decides on it
 # just now goes first, and the deadline comes with the next look.
@@ -63,12 +64,13 @@ _FIRE = """
     WITH due AS ({due}), fired AS (
         UPDATE deadline SET state = {state}, fired_at = :now
         FROM due WHERE deadline.owner = due.owner
-        RETURNING due.owner, due.case_id, due.purpose, due.stage, due.gen, due.due_at, due.rank
+        RETURNING due.*, coalesce(due.breach_at, CASE
+            WHEN due.purpose = 'clock' AND due.stage = 100 THEN due.due_at END) AS breached_at
     ), fact AS (
         INSERT INTO breach (clock_id, gen, case_id, step, breached_at, observed_at)
-        SELECT clock.clock_id, clock.gen, clock.case_id, clock.step, fired.due_at, :now
+        SELECT clock.clock_id, clock.gen, clock.case_id, clock.step, fired.breached_at, :now
         FROM fired JOIN clock ON clock.clock_id = fired.owner AND clock.gen = fired.gen
-        WHERE fired.purpose = 'clock' AND fired.stage = 100 AND clock.running_since IS NOT NULL
+        WHERE fired.breached_at <= :now AND clock.running_since IS NOT NULL
         ON CONFLICT DO NOTHING
     )
     {answer}

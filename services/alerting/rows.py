@@ -172,7 +172,14 @@ def of_clock_event(value: ClockEvent, now: datetime) -> Values:
 
 def deadline(row: Row) -> Deadline:
     return Deadline(
-        row["owner"], row["case_id"], row["purpose"], row["stage"], row["gen"], row["due_at"]
+        row["owner"],
+        row["case_id"],
+        row["purpose"],
+        row["stage"],
+        row["gen"],
+        row["due_at"],
+        row["rank"],
+        row["breach_at"],
     )
 
 
@@ -185,6 +192,7 @@ def of_deadline(value: Deadline) -> Values:
         "gen": value.gen,
         "due_at": value.due_at,
         "rank": value.rank,
+        "breach_at": value.breach_at,
     }
 
 

@@ -130,6 +130,8 @@ deadline = sa.Table(
     sa.Column("rank", sa.SmallInteger, nullable=False, server_default="1"),
     # Where the sweeper finds it: the true instant, never below its shard's low-water mark.
     sa.Column("fires_at", Instant, nullable=False),
+    # When the whole budget is used, whatever comes before; only for a clock.
+    sa.Column("breach_at", Instant),
     sa.Index("deadline_armed", "shard", "fires_at", postgresql_where=sa.text("state = 0")),
     sa.Index("deadline_emergency", "fires_at", postgresql_where=sa.text("state = 0 AND rank = 0")),
     sa.Index("deadline_recorded", "rank", "due_at", postgresql_where=sa.text("state = 3")),

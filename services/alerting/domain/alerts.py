@@ -21,6 +21,8 @@ SNOOZED = "snoozed"
 STEP, REPEAT, ACK = "step", "repeat", "ack"
 """What an alert's deadline is for: the next step, the last again, or the end of what put it off:
 an acknowledgement or a snooze."""
+CLOCK, WHOLE = "clock", 100
+"""The purpose of a clock's deadline, and its last stage in percent of the budget."""
 IN_HAND = (ACKNOWLEDGED, SNOOZED)
 """A person has answered: no later step, no queued message, until that runs out."""
 
@@ -112,6 +114,16 @@ class Deadline:
     due_at: datetime
     rank: int = 1
     """0 goes first, as with messages."""
+    breach_at: datetime | None = None
+    """For a clock, when its whole budget is used, though a warning may come first."""
+
+    @property
+    def breached_at(self) -> datetime | None:
+        """The instant of the fact that goes with it, once that is past. A row from before this was
+        kept knows it only when nothing comes in between."""
+        if self.purpose == CLOCK and self.breach_at is None and self.stage == WHOLE:
+            return self.due_at
+        return self.breach_at
 
 
 def chain(policy: EscalationPolicy, tier: str) -> tuple[EscalationStep, ...]:

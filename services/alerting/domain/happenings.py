@@ -72,13 +72,17 @@ def signalled(
 
 
 def fired(file: CaseFile, rules: Rules, deadline: Deadline, *, now: datetime) -> CaseFile:
-    """Do what a deadline was armed for; one of an older generation does nothing."""
+    """Do what a deadline was armed for; one of an older generation does nothing.
+
+    A warning that comes only when it is too late warns nobody: the breach is told instead.
+    """
     if deadline.purpose != CLOCK:
         return escalation.fire(file, rules, deadline, now=now)
     clock = file.clocks[deadline.owner]
     if clock.gen != deadline.gen or clock.running_since is None:
         return file
-    if deadline.stage < BREACH:
+    breached_at = deadline.breached_at
+    if breached_at is None or breached_at > now:
         stage = _latest_warning(rules, clock, deadline.stage, now=now)
         return _warn(_arm(file, rules, clock, stage), rules, clock, stage, now=now)
     file = file.with_clock(replace(clock, breached=True))
@@ -91,7 +95,7 @@ def fired(file: CaseFile, rules: Rules, deadline: Deadline, *, now: datetime) ->
         told,
         kind=f"{clock.step}_overdue",
         cause=clock.step,
-        breached_at=deadline.due_at,
+        breached_at=breached_at,
         now=now,
     )
     return _settle(file, rules, now=now)
@@ -108,10 +112,7 @@ def _latest_warning(rules: Rules, clock: CaseClock, stage: int, *, now: datetime
 
 
 def _warn(file: CaseFile, rules: Rules, clock: CaseClock, stage: int, *, now: datetime) -> CaseFile:
-    """Tell the units that hold the work, and only them, that a budget runs out.
-
-    A warning that comes only when it is too late warns nobody: the breach is told instead.
-    """
+    """Tell the units that hold the work, and only them, that a budget runs out."""
     due = clocks.reaches(clock, rules.hours, BREACH)
     if due is None or due <= now:
         return file
@@ -321,7 +322,8 @@ def _arm(file: CaseFile, rules: Rules, clock: CaseClock, passed: int) -> CaseFil
     if stage is None or due is None:
         return file.with_deadline(clock.clock_id, None)
     rank = 0 if file.case.ess_cause else 1
-    armed = Deadline(clock.clock_id, clock.case_id, CLOCK, stage, clock.gen, due, rank)
+    breach_at = clocks.reaches(clock, rules.hours, BREACH)
+    armed = Deadline(clock.clock_id, clock.case_id, CLOCK, stage, clock.gen, due, rank, breach_at)
     return file.with_deadline(clock.clock_id, armed)
 
 

@@ -11,7 +11,6 @@ from services.alerting.domain import escalation, happenings
 from services.alerting.domain.alerts import OPEN, AlertEvent, Deadline
 from services.alerting.domain.case import Case, Holder
 from services.alerting.domain.casefile import CaseFile, Rules
-from services.alerting.domain.clocks import BREACH
 
 Deed = Callable[["Simulation"], None]
 
@@ -93,7 +92,7 @@ class Simulation:
             self.now = max(self.now, first.due_at)
             del self.armed[first.owner]
             clock = self.file.clocks.get(first.owner)
-            if clock is not None and first.stage == BREACH:
+            if clock is not None and first.breach_at is not None and first.breach_at <= self.now:
                 self.timeline.append(Line(self.now, "breach", clock.step, "", "", clock.frame_id))
             self._take(happenings.fired(self.file, self.rules, first, now=self.now))
         self.now = max(self.now, until)

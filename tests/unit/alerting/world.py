@@ -137,9 +137,9 @@ class Story:
     def _fire(self, deadline: Deadline) -> None:
         assert deadline.due_at <= self.now, "fired early"
         del self.armed[deadline.owner]
-        if deadline.purpose == "clock" and deadline.stage == 100:
+        if deadline.breach_at is not None and deadline.breach_at <= self.now:
             clock = self.file.clocks[deadline.owner]
-            self.breaches.append((clock.step, deadline.due_at))
+            self.breaches.append((clock.step, deadline.breach_at))
             self.facts.append((clock.clock_id, clock.gen))
         self._take(happenings.fired(self.file, self.rules, deadline, now=self.now))
 
