@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -136,6 +137,7 @@ async def _run(name: str, settings: ProcessSettings, build: Build) -> int:
         await asyncio.wait([stopped, built], return_when=asyncio.FIRST_COMPLETED)
         if built.done() and not built.cancelled() and built.exception() is None:
             health.starting = False
+            _spare_the_collector()
             log.info("started", port=health.port)
             await asyncio.wait([stopped, *host.tasks], return_when=asyncio.FIRST_COMPLETED)
         health.stopping = True
@@ -145,6 +147,17 @@ async def _run(name: str, settings: ProcessSettings, build: Build) -> int:
             task.cancel()
         await asyncio.gather(stopped, built, *host.tasks, return_exceptions=True)
     return code
+
+
+def _spare_the_collector() -> None:
+    """Take what was loaded at start out of every later garbage collection.
+
+    It lives as long as the process. Walking it again and again cost the gateway a quarter of its
+    time under load; what a request leaves in cycles can wait for a few thousand others.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 async def _build(build: Build, host: Host) -> None:
