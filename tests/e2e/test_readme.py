@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from sandbox.hub.running import Running
-from sandbox.process import Child, ProcessSpec
 from sandbox.supervisor.state import StateFolder
+from tests.e2e.songtor import ROOT, Songtor
 from tests.waiting import until
 
-ROOT = Path(__file__).parents[2]
 SECTION = "## Ten minutes to a report of your own"
 
 
@@ -30,27 +27,14 @@ def commands() -> list[str]:
 
 @pytest_asyncio.fixture(scope="module")
 async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    """The hub as `songtor up` brings it up, in a folder of its own."""
-    folder = tmp_path_factory.mktemp("hub")
-    state = StateFolder(folder / "data")
-
-    async def is_up() -> bool:
-        return Running.from_folder(state) is not None
-
-    child = await Child.spawn(
-        ProcessSpec(
-            name="songtor up",
-            command=(sys.executable, "-m", "cli", "up", "--data", str(folder / "data")),
-            log=folder / "log",
-            ready=is_up,
-            folder=ROOT,
-        )
-    )
-    await child.wait_ready(120)
-    running = Running.from_folder(state)
+    """The hub that the first terminal brings up."""
+    folder = tmp_path_factory.mktemp("readme") / "data"
+    command = await Songtor.start("up", "--data", str(folder))
+    await command.says("everything is up")
+    running = Running.from_folder(StateFolder(folder))
     assert running is not None
     yield running
-    await child.stop(10)
+    await command.interrupt()
 
 
 class Terminal:
