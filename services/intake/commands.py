@@ -116,7 +116,9 @@ def _candidate(
         raise InvalidArgumentError(
             "the report cannot be stored as it is", reason="INVALID_FIELDS", violations=violations
         )
-    told = replace(told, place=rules.locate(told.place))
+    place = rules.locate(told.place)
+    if place is not told.place:
+        told = replace(told, place=place)
     stored = Stored(
         report_id=told.report_id,
         case_id=uuid7(),
@@ -138,8 +140,8 @@ async def _claim(
     for _ in range(_DRAWS):
         rows = [storage.report_row(item.told, item.key, item.stored) for item in waiting]
         claimed = await storage.claim(tx, rows)
-        fresh += [item for item in waiting if item.stored.report_id in claimed]
-        waiting = [item for item in waiting if item.stored.report_id not in claimed]
+        fresh += [item for item in waiting if item.key in claimed]
+        waiting = [item for item in waiting if item.key not in claimed]
         if not waiting:
             return fresh
         known = await storage.find(tx, [item.key for item in waiting])

@@ -36,14 +36,16 @@ class Stored:
     key_id: str
 
 
-async def claim(tx: Transaction, rows: Sequence[Values]) -> set[UUID]:
-    """Insert the reports whose keys, ids and references are free; return their ids.
+async def claim(tx: Transaction, rows: Sequence[Values]) -> set[Key]:
+    """Insert the reports whose keys, ids and references are free; return the keys of these.
 
     Rows come sorted by key, so that two transactions with the same keys wait instead of
     deadlocking. A key that another transaction holds is waited for, and is then not free.
     """
-    inserted = await tx.insert(report, rows, tail="ON CONFLICT DO NOTHING RETURNING report_id")
-    return {row["report_id"] for row in inserted}
+    inserted = await tx.insert(
+        report, rows, tail="ON CONFLICT DO NOTHING RETURNING source, idempotency_key"
+    )
+    return {(row["source"], row["idempotency_key"]) for row in inserted}
 
 
 async def find(tx: Transaction, keys: Sequence[Key]) -> dict[Key, Stored]:

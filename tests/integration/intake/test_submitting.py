@@ -114,6 +114,15 @@ async def test_a_report_id_is_not_used_for_two_reports(desk: Desk) -> None:
     assert refusal(result).reason == "REPORT_ID_TAKEN"
 
 
+async def test_a_report_id_is_not_used_twice_within_one_batch_either(desk: Desk) -> None:
+    before = await desk.count("case_file")
+    one = submission()
+    two = submission(report_id=one.report.report_id)
+    results = await desk.submit(one, two)
+    assert sorted(result.HasField("receipt") for result in results) == [False, True]
+    assert await desk.count("case_file") == before + 1
+
+
 async def test_a_faulty_report_is_refused_alone_and_leaves_nothing(desk: Desk) -> None:
     before = await desk.count("report"), await desk.count("outbox")
     bad = submission(problem_types=["ghosts"], ess_cause="boredom")
