@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sandbox.demo.client import DemoError
 from sandbox.demo.runner import play
 from sandbox.hub.running import Running, usual_folder
 from sandbox.supervisor.state import StateFolder
@@ -28,17 +29,24 @@ async def run(data: Path | None) -> int:
     """Play, and return the exit status."""
     running = Running.from_folder(StateFolder(data or usual_folder()))
     if running is not None:
-        return 0 if await play(running) else 1
+        try:
+            return 0 if await play(running) else 1
+        except DemoError as error:
+            return _give_up(error)
     folder = data or _temporary_folder()
     try:
         async with HubProcess(folder) as hub:
             return 0 if await play(await hub.up()) else 1
-    except HubProcessError as error:
-        Console(stderr=True).print(str(error))
-        return 1
+    except (HubProcessError, DemoError) as error:
+        return _give_up(error)
     finally:
         if data is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _give_up(error: Exception) -> int:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"the demo gave up: {error}")
+    return 1
 
 
 def _temporary_folder() -> Path:

@@ -53,11 +53,15 @@ DataFolder = Annotated[
 def up(
     data: DataFolder = None,
     demo: Annotated[bool, typer.Option("--demo", help="Play the demo, then keep serving.")] = False,
+    pace: Annotated[
+        float | None,
+        typer.Option("--pace", min=0, help="Seconds that an agency takes for each step."),
+    ] = None,
 ) -> None:
     """Run the whole hub on this machine until Ctrl-C."""
     from cli.up import run  # noqa: PLC0415
 
-    raise typer.Exit(asyncio.run(run(data, demo=demo)))
+    raise typer.Exit(asyncio.run(run(data, demo=demo, pace=pace)))
 
 
 @app.command()

@@ -46,7 +46,7 @@ class Teller:
         self._console.print(f"{time.monotonic() - self._began:6.1f} s  {text}")
 
 
-async def run(data: Path | None, *, demo: bool) -> int:
+async def run(data: Path | None, *, demo: bool, pace: float | None) -> int:
     """Bring the hub up, serve until told to stop, take it down; return the exit status."""
     talk = Console(stderr=True, highlight=False, soft_wrap=True)
     folder = StateFolder(data or usual_folder())
@@ -54,21 +54,24 @@ async def run(data: Path | None, *, demo: bool) -> int:
         folder.acquire()
     except AlreadyRunningError as error:
         return _already_running(folder, error, talk)
+    except OSError as error:
+        talk.print(f"cannot use {folder.path}: {error.strerror or error}\ngive another: --data DIR")
+        return 1
     try:
         await folder.clear_leftovers()
         if data is None:
             _forget_last_time(folder.path)
-        return await _serve(folder, talk, demo=demo)
+        return await _serve(folder, talk, demo=demo, pace=pace)
     finally:
-        folder.release()
         if data is None:
             shutil.rmtree(folder.path, ignore_errors=True)
+        folder.release()
 
 
-async def _serve(folder: StateFolder, talk: Console, *, demo: bool) -> int:
+async def _serve(folder: StateFolder, talk: Console, *, demo: bool, pace: float | None) -> int:
     tell = Teller(talk)
     stop = _stop_on_signals()
-    hub = Hub(folder, look=_this_version, tell=tell)
+    hub = Hub(folder, look=_this_version, tell=tell, pace=pace)
     tell.say(f"starting in {folder.path}")
     starting = asyncio.create_task(hub.start())
     stopped = asyncio.create_task(stop.wait())
@@ -82,7 +85,7 @@ async def _serve(folder: StateFolder, talk: Console, *, demo: bool) -> int:
         print_whole(Console(), addresses(running))
         talk.print(f"\n{BANNER}\nCtrl-C stops it.")
         if demo:
-            await _play(running, stopped)
+            await _play(running, stopped, talk)
         await stopped
     except ProcessError as error:
         talk.print(f"could not start: {error}")
@@ -108,14 +111,18 @@ def _this_version() -> Version:
     return Rollout.of_this_version()
 
 
-async def _play(running: Running, stopped: asyncio.Task[bool]) -> None:
+async def _play(running: Running, stopped: asyncio.Task[bool], talk: Console) -> None:
     """Play the demo beside the hub; a Ctrl-C ends both."""
-    from sandbox.demo.runner import play  # noqa: PLC0415  (only --demo needs it)
+    from sandbox.demo.client import DemoError  # noqa: PLC0415  (only --demo needs it)
+    from sandbox.demo.runner import play  # noqa: PLC0415
 
     playing = asyncio.create_task(play(running))
     await asyncio.wait({playing, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if playing.done():
-        playing.result()
+        try:
+            playing.result()
+        except DemoError as error:
+            talk.print(f"the demo gave up: {error}")
     else:
         playing.cancel()
         await asyncio.gather(playing, return_exceptions=True)

@@ -24,7 +24,11 @@ PAGE = 500
 Json = dict[str, Any]
 
 
-class RefusedError(RuntimeError):
+class DemoError(RuntimeError):
+    """The demo cannot go on."""
+
+
+class RefusedError(DemoError):
     """The hub said no, and the same again would get the same answer."""
 
     def __init__(self, what: str, status: int, text: str) -> None:
@@ -32,7 +36,7 @@ class RefusedError(RuntimeError):
         self.status = status
 
 
-class NoAnswerError(RuntimeError):
+class NoAnswerError(DemoError):
     """Nobody answered for as long as anybody would wait."""
 
 

@@ -64,6 +64,13 @@ class Evidence:
     """Agency to assignment id to how many files it opened for it, by its own books."""
     alerts: Sequence[Json]
     mails: Sequence[Json]
+    news: int = 0
+    """Pieces of news that came back to the foundation that reports as an agency."""
+
+
+def nobody_told_the_sender(cases: Sequence[DemoCase], seen: Evidence) -> bool:
+    """Tell whether fewer pieces of news came back than an agency sent reports."""
+    return seen.news < sum(case.report.channel == "agency" for case in cases)
 
 
 def faults(case: DemoCase, seen: Evidence) -> list[str]:

@@ -17,9 +17,16 @@ from directory.model import Unit
 from mesh.clock import VirtualClock
 from policies.calendar import open_hours
 from policies.reader import load
-from sandbox.demo.client import HubClient, Json
+from sandbox.demo.client import DemoError, HubClient, Json
 from sandbox.demo.expectation import Ending
-from sandbox.demo.judgement import DESKS, REACH_OVERDUE, DemoCase, Evidence, faults
+from sandbox.demo.judgement import (
+    DESKS,
+    REACH_OVERDUE,
+    DemoCase,
+    Evidence,
+    faults,
+    nobody_told_the_sender,
+)
 from sandbox.demo.progress import KINDS, Progress
 from sandbox.demo.scenario import DemoReport, Wave, by_wave, scenario
 from sandbox.demo.scripts import script_for
@@ -39,6 +46,8 @@ POLL_SECONDS = 0.3
 THERE = ZoneInfo("Asia/Bangkok")
 MORNING, NIGHT = 10, 21
 OFFICE = "th-gov"
+SENDER = "ngo"
+"""The agency under whose key the demo's agency reports are sent."""
 A_DAY_AND_MORE = timedelta(hours=25)
 
 
@@ -74,7 +83,7 @@ async def _send(client: HubClient, report: DemoReport, progress: Progress) -> De
     if report.sent_twice:
         again = await client.submit(report)
         if again["case_id"] != receipt["case_id"]:
-            raise RuntimeError(f"{report.key} sent twice became two cases")
+            raise DemoError(f"{report.key} sent twice became two cases")
     progress.count("sent", report.report_id)
     return DemoCase(report, receipt["case_id"], receipt["reference"])
 
@@ -139,11 +148,13 @@ def _was_sent(alert: Json) -> bool:
 
 async def _evidence(client: HubClient) -> Evidence:
     effects: dict[str, Counter[str]] = {}
+    news = 0
     for agency in AGENCIES:
         ledger = await client.ledger(agency)
         effects[agency] = Counter(dict.fromkeys(ledger["references"], 1))
         effects[agency].update(ledger["doubled"])
-    return Evidence(_units(), effects, await client.alerts(), await client.mails())
+        news += ledger["news"]["kept"] if agency == SENDER else 0
+    return Evidence(_units(), effects, await client.alerts(), await client.mails(), news)
 
 
 @cache
@@ -178,8 +189,11 @@ async def _in_parallel(items: Iterable[T], work: Callable[[T], Awaitable[R]]) ->
         async with room:
             return await work(item)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(item)) for item in items]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(item)) for item in items]
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None  # one is enough to know why it cannot go on
     return [task.result() for task in tasks]
 
 
@@ -195,8 +209,12 @@ def _conclude(
     effects = sum(sum(counted.values()) for counted in seen.effects.values())
     console.print(
         f"\n{len(cases)} reports, {referrals} referrals, {effects} files opened by agencies,"
-        f" {len(seen.alerts)} alerts, {len(seen.mails)} mails, in {seconds:.0f} s"
+        f" {len(seen.alerts)} alerts, {len(seen.mails)} mails, {seen.news} pieces of news back"
+        f" at the foundation, in {seconds:.0f} s"
     )
+    if nobody_told_the_sender(cases, seen):
+        console.print(f"[red]only {seen.news} pieces of news came back to who reported[/red]")
+        return False
     if wrong:
         console.print(f"[red]{wrong} cases did not end as they should[/red]")
     else:

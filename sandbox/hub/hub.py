@@ -70,12 +70,14 @@ class Hub:
         *,
         look: Callable[[], Version],
         tell: Callable[[Event], None],
+        pace: float | None = None,
         nursery: bool = True,
         catalogue: Callable[[Layout, Mapping[str, int]], Catalogue] = Catalogue,
     ) -> None:
         self.layout = Layout(folder.path)
         self._folder = folder
         self._look = look
+        self._pace = pace
         self._tell = tell
         self._catalogue = catalogue
         self._preload = PRELOAD if nursery else ()
@@ -133,6 +135,7 @@ class Hub:
         if not self.layout.keyset.exists():
             intake_keys.create(self.layout.keyset)
         VirtualClock(self.layout.clock)
+        self.layout.write_script(self._pace)
 
     def _servers(self, ports: dict[str, int]) -> list[Part]:
         postgres = PostgresServer(

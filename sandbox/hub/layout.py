@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -21,6 +22,7 @@ class Layout:
         self.standins = root / "standins"
         self.mail = root / "mail.jsonl"
         self.clock = root / "clock"
+        self.script = root / "standin-script.json"
         self.logs = root / "logs"
 
     def directory_copy(self, service: str) -> Path:
@@ -31,6 +33,12 @@ class Layout:
         """Make the folders that hold secrets and people's data, for us alone."""
         for folder in (self.identities, self.passwords, self.secrets, self.standins, self.logs):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def write_script(self, pace: float | None) -> None:
+        """Write what the agencies do with a referral, one step every `pace` seconds."""
+        after = {} if pace is None else {"after": pace}
+        steps = [{"do": deed, **after} for deed in ("accept", "reach", "complete")]
+        self.script.write_text(json.dumps({"otherwise": steps}), encoding="utf-8")
 
     def secret(self, name: str) -> str:
         """Return the secret of that name, made when first asked for."""

@@ -213,7 +213,11 @@ class Catalogue:
             f"sandbox.standins.{agency}",
             StopRank.EDGE,
             needs=needs,
-            settings={"SONGTOR_STANDIN_DATA": str(self._layout.standins), **settings},
+            settings={
+                "SONGTOR_STANDIN_DATA": str(self._layout.standins),
+                "SONGTOR_STANDIN_SCRIPT": str(self._layout.script),
+                **settings,
+            },
             late_settings=late_settings,
             one_port=True,
         )

@@ -17,13 +17,15 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.process import ProcessError
+
 NAMESPACE = ("--user", "--map-user=65534", "--map-group=65534")
 PROBE_TIMEOUT = 10
 WHEEL_TREE = "pginstall"
 """The wheel's one folder, which can be copied whole; a distribution's programs lie among others."""
 
 
-class RootlessError(RuntimeError):
+class RootlessError(ProcessError):
     """No safe way was found; the message says what the person can do."""
 
 
