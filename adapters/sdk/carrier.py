@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
@@ -59,7 +60,7 @@ class Carrier:
         self._clock = clock
         self._concurrency = concurrency
         self._timeout = timeout
-        self._under_way: set[asyncio.Task[_Outcome]] = set()
+        self._under_way: dict[asyncio.Task[_Outcome], UUID] = {}
         self._something = asyncio.Event()
 
     async def take(self, tx: Transaction, messages: Sequence[Message]) -> None:
@@ -128,15 +129,17 @@ class Carrier:
                     # Longer than any call may take: a live worker is never given up.
                     lease=timedelta(seconds=2 * self._timeout + 5),
                     limit=free,
+                    mine=self._under_way.values(),
                 )
-        self._under_way -= ended
+        for task in ended:
+            del self._under_way[task]
         for task in failed:
             # Loud: nobody knows what this was. The outcomes of the others are safe by now.
             task.result()
         for item in claimed:
             task = asyncio.create_task(self._attempt(item))
             task.add_done_callback(lambda _: self._something.set())
-            self._under_way.add(task)
+            self._under_way[task] = item.delivery_id
         return len(claimed)
 
     async def _attempt(self, claimed: Claimed) -> _Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,6 +19,7 @@ _CLAIM = """
         LEFT JOIN case_order o ON o.case_id = d.case_id
         WHERE d.state IN ('pending', 'attempting', 'unknown') AND d.next_at <= :now
           AND d.case_seq = coalesce(o.done_seq, 0) + 1
+          AND d.delivery_id <> ALL (CAST(:mine AS uuid[]))
         ORDER BY d.priority, d.next_at LIMIT :limit FOR UPDATE OF d SKIP LOCKED
     ) AS due
     WHERE delivery.delivery_id = due.delivery_id
@@ -92,9 +93,21 @@ async def add(tx: Transaction, rows: Sequence[dict[str, object]]) -> set[UUID]:
     return {row["delivery_id"] for row in here}
 
 
-async def claim(tx: Transaction, *, now: datetime, lease: timedelta, limit: int) -> list[Claimed]:
-    """Claim what is due and next in its case, most urgent first."""
-    rows = await tx.execute(_CLAIM, {"now": now, "until": now + lease, "limit": limit})
+async def claim(
+    tx: Transaction,
+    *,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    mine: Collection[UUID] = (),
+) -> list[Claimed]:
+    """Claim what is due and next in its case, most urgent first.
+
+    `mine` is what the worker is carrying: it does not give itself up, however far the clock jumped.
+    """
+    rows = await tx.execute(
+        _CLAIM, {"now": now, "until": now + lease, "limit": limit, "mine": list(mine)}
+    )
     return [Claimed(**row) for row in rows]
 
 

@@ -334,6 +334,23 @@ async def test_workers_that_stop_leave_the_outcome_unknown_and_not_undone(world:
     assert await world.delivered() == [delivery.delivery_id]
 
 
+async def test_a_worker_does_not_give_itself_up_when_the_clock_jumps(world: World) -> None:
+    """Asked now, the agency might say "not there" of what is still on its way to it."""
+    delivery = sample_delivery()
+    world.agency.keeps_waiting(delivery.case_id)
+    async with world.running():
+        await world.asks(delivery)
+        await until(lambda: delivery.delivery_id in world.agency.opened)
+        world.passes(days=1)
+        other = sample_delivery()
+        await world.asks(other)
+        await world.comes_to(other, "delivered")
+        assert world.agency.asked_for == []
+        world.agency.answers(delivery.case_id)
+        await world.comes_to(delivery, "delivered")
+    assert world.agency.tried == [delivery.delivery_id, other.delivery_id]
+
+
 async def test_a_delivery_that_kills_its_workers_ends_with_a_person(world: World) -> None:
     poison, later = case(2)
     other = sample_delivery()
