@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import grpc.aio
+import structlog
 
 from bench.machine import describe
 from directory.decide import Decider
@@ -39,6 +41,7 @@ from services.registry.storage import Release
 from songtor.registry.v1 import registry_pb2_grpc
 
 MIGRATIONS = Path(servicer.__file__).parent / "migrations"
+SERVE = "--serve"
 SCHEMAS = {"registry": "bench", "floor": "bench"}
 
 
@@ -51,8 +54,8 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def databases() -> AsyncIterator[tuple[Database, Database]]:
-    """Run a PostgreSQL and yield the registry's database and the floor's."""
+async def databases() -> AsyncIterator[tuple[str, Database]]:
+    """Run a PostgreSQL and yield the address of the registry's database, and the floor's."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
         server = PostgresServer(folder / "postgres", log=folder / "log")
@@ -60,19 +63,39 @@ async def databases() -> AsyncIterator[tuple[Database, Database]]:
         stack.push_async_callback(server.stop)
         admin = server.url(scheme="postgresql+asyncpg")
         await migrate.provision(admin, SCHEMAS)
-        opened = []
+        urls = {}
         for schema, password in SCHEMAS.items():
             await migrate.upgrade(admin, schema, MIGRATIONS)
             place = admin.rpartition("@")[2]
-            url = f"postgresql+asyncpg://songtor_{schema}:{password}@{place}"
-            opened.append(Database(url, schema=schema))
-            stack.push_async_callback(opened[-1].close)
-        yield opened[0], opened[1]
+            urls[schema] = f"postgresql+asyncpg://songtor_{schema}:{password}@{place}"
+        bare = Database(urls["floor"], schema="floor")
+        stack.push_async_callback(bare.close)
+        yield urls["registry"], bare
 
 
 @asynccontextmanager
-async def registry(database: Database) -> AsyncIterator[grpc.aio.Channel]:
-    """Serve the registry and yield a channel to it."""
+async def registry(url: str) -> AsyncIterator[grpc.aio.Channel]:
+    """Serve the registry in a process of its own, as it runs, and yield a channel to it."""
+    serving = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.registry_import", SERVE, url, stdout=asyncio.subprocess.PIPE
+    )
+    if serving.stdout is None:
+        raise RuntimeError("the registry's process cannot be heard")
+    try:
+        while not (line := await serving.stdout.readline()).startswith(SERVE.encode()):
+            if not line:
+                raise RuntimeError("the registry's process ended at once")
+        async with grpc.aio.insecure_channel(line.split()[1].decode()) as channel:
+            yield channel
+    finally:
+        serving.terminate()
+        await serving.wait()
+
+
+async def serve(url: str) -> None:
+    """Be that process, until it is ended."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    database = Database(url, schema="registry")
     policies, clock, current = reader.load(), SystemClock(), Current(database)
     codes = Codes(policies, areas(), allow_synthetic=True)
     importer = Importer(database, Outbox(clock, "bench"), codes, clock)
@@ -82,10 +105,8 @@ async def registry(database: Database) -> AsyncIterator[grpc.aio.Channel]:
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield channel
-    await current.close()
-    await server.stop(1)
+    print(SERVE, f"127.0.0.1:{port}", flush=True)
+    await server.wait_for_termination()
 
 
 async def import_seconds(channel: grpc.aio.Channel, *, change: bool = False) -> float:
@@ -122,7 +143,7 @@ async def replica_seconds(channel: grpc.aio.Channel) -> float:
 
 async def measure() -> dict[str, object]:
     """Return everything, as one line will show it."""
-    async with databases() as (database, bare), registry(database) as channel:
+    async with databases() as (url, bare), registry(url) as channel:
         floor = await floor_seconds(bare)
         first = await import_seconds(channel)
         return {
@@ -138,5 +159,13 @@ async def measure() -> dict[str, object]:
         }
 
 
+def main(arguments: Sequence[str]) -> None:
+    """Measure, or be the registry that is measured."""
+    if arguments[:1] == [SERVE]:
+        asyncio.run(serve(arguments[1]))
+    else:
+        print(json.dumps(asyncio.run(measure())))
+
+
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(measure())))
+    main(sys.argv[1:])

@@ -13,7 +13,7 @@ from directory.places.names import districts
 from directory.proof.findings import Finding
 from directory.proof.proving import Proof, difference, prove
 from mesh.clock import Clock
-from mesh.database import Database
+from mesh.database import Database, Row
 from mesh.errors import AbortedError, FieldViolation, InvalidArgumentError
 from mesh.outbox import Outbox
 from services.registry import commands, storage
@@ -35,6 +35,7 @@ class Importer:
         self._clock = clock
         self._decider = Decider(codes.policies)
         self._proofs: dict[str, Proof] = {}
+        self._known: tuple[Release, Sequence[Unit]] | None = None
 
     async def release(self, units: Sequence[Unit], signed: Signed) -> Release:
         """Check the directory, prove it, and release it; return after the commit."""
@@ -46,29 +47,34 @@ class Importer:
         # Some hundred milliseconds of work: beside the loop, that others may go on asking.
         digest = await asyncio.to_thread(commands.check, units, self._codes)
         for _ in range(TRIES):
-            base, old = await self._in_force()
+            base = await self._newest()
             if base is not None and base.digest == digest:
                 return base
+            old = await self._units_of(base)
             self._guard(await self._opened(base, old, units, digest), signed)
             async with self._database.transaction() as tx:
                 await storage.lock_imports(tx)
-                if await storage.newest(tx) == base:
-                    return await commands.release(
-                        tx,
-                        self._outbox,
-                        units,
-                        digest,
-                        signed,
-                        before=base,
-                        old=old,
-                        now=self._clock.now(),
-                    )
+                if await storage.newest(tx) != base:
+                    continue
+                release = await commands.release(
+                    tx,
+                    self._outbox,
+                    units,
+                    digest,
+                    signed,
+                    before=base,
+                    old=old,
+                    now=self._clock.now(),
+                )
+            self._known = release, units
+            return release
         raise AbortedError("other releases came in between: try again", reason="RELEASE_RACE")
 
     async def propose(self, units: Sequence[Unit], signed: Signed) -> tuple[Proposal, Review]:
         """Check the directory, keep it, and return what it would change."""
         digest = await asyncio.to_thread(commands.check, units, self._codes)
-        base, old = await self._in_force()
+        base = await self._newest()
+        old = await self._units_of(base)
         review = Review(changes(old, units), *await self._compared(base, old, units, digest))
         async with self._database.transaction() as tx:
             now = self._clock.now()
@@ -92,11 +98,19 @@ class Importer:
         signed = Signed(importer, proposal.author, proposal.reason, approver, override_reason)
         return await self.release(units, signed), units
 
-    async def _in_force(self) -> tuple[Release | None, list[Unit]]:
+    async def _newest(self) -> Release | None:
         async with self._database.transaction() as tx:
-            base = await storage.newest(tx)
-            rows = await storage.units_of(tx, base.version) if base else ()
-        return base, list(map(storage.unit_from, rows))
+            return await storage.newest(tx)
+
+    async def _units_of(self, base: Release | None) -> Sequence[Unit]:
+        """Return the units of a release; those of the one that was read or made last are kept."""
+        if base is None:
+            return ()
+        if self._known is None or self._known[0] != base:
+            async with self._database.transaction() as tx:
+                rows = await storage.units_of(tx, base.version)
+            self._known = base, await asyncio.to_thread(_units, rows)
+        return self._known[1]
 
     async def _opened(
         self, base: Release | None, old: Sequence[Unit], units: Sequence[Unit], digest: str
@@ -134,3 +148,7 @@ class Importer:
                 for f in opened[: commands.SHOWN]
             ],
         )
+
+
+def _units(rows: Sequence[Row]) -> list[Unit]:
+    return list(map(storage.unit_from, rows))
