@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 used wrongly. Data goes to stdout, talk to stder
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -146,7 +147,11 @@ def policy_approve(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:
+        # Before a command has its own way to stop there is nothing to take down.
+        sys.exit(130)
 
 
 if __name__ == "__main__":
