@@ -67,7 +67,7 @@ class Door:
 
 @asynccontextmanager
 async def open_door(
-    address: str, intake: str, *, public: bool = True, timeout: float = 10
+    address: str, intake: str, *, public: bool = True, timeout: float = 10, waiting: int = 10_000
 ) -> AsyncIterator[Door]:
     """Run a gateway in front of the intake at `intake`."""
     routing, alerting, registry = FakeRouting(), FakeAlerting(), FakeRegistry()
@@ -82,7 +82,7 @@ async def open_door(
             intake_stub,
             routing_stub,
             AlertingServiceStub(to_others),
-            await stack.enter_async_context(GroupCommit(sender.submit)),
+            await stack.enter_async_context(GroupCommit(sender.submit, waiting=waiting)),
             await stack.enter_async_context(GroupCommit(sender.act)),
             timeout,
         )

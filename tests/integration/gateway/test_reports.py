@@ -273,3 +273,19 @@ async def test_a_closed_website_takes_no_report_without_a_key(database: str, des
         assert answer.headers["www-authenticate"].startswith("Bearer")
         key = await closed.key("door:website")
         assert (await closed.post(report(), headers=key)).status_code == 201
+
+
+async def test_what_is_too_much_is_asked_to_come_again_and_then_stored_once(
+    database: str, desk: Desk
+) -> None:
+    before = await desk.count("case_file")
+    reports = {str(uuid4()): report() for _ in range(40)}
+    async with open_door(database, desk.address, waiting=5) as narrow:
+        answers = await asyncio.gather(*[narrow.post(b, key=k) for k, b in reports.items()])
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert {answer.status_code for answer in answers} == {201, 429}
+        assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+        assert await desk.count("case_file") == before + len(reports) - len(refused)
+        for key, body in reports.items():
+            assert (await narrow.post(body, key=key)).status_code in (200, 201)
+    assert await desk.count("case_file") == before + len(reports)
