@@ -43,6 +43,8 @@ _OPEN_TO_ALL = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 _SERVER_OPTIONS = [
     ("grpc.max_receive_message_length", _MAX_MESSAGE),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+    # Clients ping idle channels too (below): without this they would be sent away for it.
+    ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.so_reuseport", 0),
 ]
 _CHANNEL_OPTIONS = [
