@@ -142,8 +142,9 @@ async def test_an_emergency_goes_before_a_crisis_and_a_crisis_before_the_rest(
     emergency = sample_delivery(urgency="normal", ess_cause="threat")
     await world.asks(normal, urgent, crisis, emergency)
     one_at_a_time = world.another_carrier(concurrency=1)
-    while await one_at_a_time.carry_once():
-        continue
+    async with asyncio.timeout(20):
+        while await one_at_a_time.carry_once():
+            continue
     expected = [emergency, crisis, urgent, normal]
     assert world.agency.tried == [delivery.delivery_id for delivery in expected]
 

@@ -72,8 +72,9 @@ async def test_reading_resumes_after_a_crash_between_any_two_pages(world: World)
     for delivery in deliveries:
         world.agency.accepts(await world.carried(delivery))
     # A reader that remembers nothing, for each page: whatever stands is in the ledger.
-    while await world.another_reader().read_once():
-        continue
+    async with asyncio.timeout(20):
+        while await world.another_reader().read_once():
+            continue
     assert [assignment for assignment, _ in await world.acted()] == [
         delivery.assignment_id for delivery in deliveries
     ]
