@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from cli.rollout import migrations_grant
+from mesh.errors import UnavailableError
 from mesh.identity import DevelopmentAuthority, Identity
 from mesh.messaging import Bus, Event, connect
 from mesh.topology import Durable, Stream, apply, grant, reconcile_subject
@@ -23,6 +24,7 @@ from sandbox.ports import LOCALHOST, free_ports
 from sandbox.probes import http_ok
 from sandbox.process import Child, ProcessSpec
 from sandbox.servers.nats import program
+from tests.waiting import until
 from tools.broker_users import users
 
 CONFIGURATION = Path(__file__).parents[3] / "deploy/k8s/components/nats/nats.conf"
@@ -157,7 +159,16 @@ async def test_a_reader_hears_its_stream_and_answers_what_it_never_saw(
     await reader.subscribe(reconcile_subject(READING.name), answer)
     await reader.client.flush()
     asked = told.event_id.bytes
-    assert await writer.ask(reconcile_subject(READING.name), asked, timeout=3) == asked
+    answers: list[bytes] = []
+
+    async def answered() -> bool:
+        # The other servers learn of a listener a moment after its own does.
+        with suppress(UnavailableError):
+            answers.append(await writer.ask(reconcile_subject(READING.name), asked, timeout=3))
+        return bool(answers)
+
+    await until(answered)
+    assert answers == [asked]
     await puller.stop()
     await reader.close()
 
