@@ -74,7 +74,9 @@ class Sender:
                     log.warning("sender_waits", reason=error.reason)
                 await mailer.rest()
                 try:
-                    await asyncio.wait_for(self._engine.to_send.wait(), LOOK_EVERY)
+                    # Not wait_for: on 3.11 it can lose a cancellation that meets its timeout.
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._engine.to_send.wait()
                 except TimeoutError:
                     continue
                 self._engine.to_send.clear()

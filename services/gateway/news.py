@@ -58,7 +58,9 @@ class News:
             yield b": listening\n\n"
             while True:
                 try:
-                    news = await asyncio.wait_for(queue.get(), _HEARTBEAT_SECONDS)
+                    # Not wait_for: on 3.11 it can lose a cancellation that meets its timeout.
+                    async with asyncio.timeout(_HEARTBEAT_SECONDS):
+                        news = await queue.get()
                 except TimeoutError:
                     yield b": still here\n\n"
                     continue
